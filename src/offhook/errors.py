@@ -1,0 +1,93 @@
+"""The errors that cross rooms.
+
+One tree, two branches: a *fault of the other side* (a peer, a customer's server, an operator's setting) is answered, reported
+and survived; a *defect* is ours. An error keeps its facts in fields and makes its sentence in ``__str__``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class OffhookError(Exception):
+    """Everything that Offhook raises on purpose."""
+
+
+class PeerFault(OffhookError):
+    """Somebody else's mistake: it is answered, put on the timeline, and costs at most the call that it belongs to."""
+
+
+class Defect(OffhookError):
+    """A mistake of our own. It ends one call at most, with cause 5010 *Internal Error*."""
+
+
+class SettingsError(OffhookError):
+    """A setting is missing or wrong; the message names it, the rule and the remedy. The program does not start."""
+
+
+@dataclass(eq=False)
+class HookFailed(PeerFault):
+    """A customer's URL gave no usable reply: not reached, too slow, not 2xx, or an empty body.
+
+    Maps to the 701x causes (reference ``hangup-causes.md`` section 3).
+    """
+
+    url: str
+    reason: str
+    """One of ``refused-address``, ``connect``, ``connect-timeout``, ``read-timeout``, ``total-timeout``, ``status``,
+    ``empty``, ``too-large``, ``redirects``, ``broken``."""
+    status: int | None = None
+    """The HTTP status of the last attempt, when there was one."""
+    attempts: int = 1
+
+    def __str__(self) -> str:
+        status = f" (HTTP {self.status})" if self.status is not None else ""
+        return f"{self.url}: {self.reason}{status} after {self.attempts} attempt(s)"
+
+
+@dataclass(eq=False)
+class InvalidUrl(PeerFault):
+    """A URL in a document is not http(s) after resolution (causes 7022, 7023, 7024)."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return f"{self.url!r} is not an http:// or https:// URL"
+
+
+@dataclass(eq=False)
+class ClipUnavailable(PeerFault):
+    """An audio file could not be fetched or decoded: playing it is skipped, the call goes on (reference ``xml.md`` section 5)."""
+
+    url: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.reason}"
+
+
+@dataclass(eq=False)
+class SpeechUnavailable(PeerFault):
+    """No engine can speak this: unknown voice or language, or every engine failed."""
+
+    voice: str
+    language: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot speak with voice {self.voice!r} in {self.language!r}: {self.reason}"
+
+
+class LegGone(PeerFault):
+    """The far end has left: what was asked of this leg cannot be done any more."""
+
+
+@dataclass(eq=False)
+class NoMediaPort(OffhookError):
+    """Every RTP port of the configured range is in use: the call is refused with 503 and ``Retry-After``."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"no free RTP port between {self.low} and {self.high}; widen OFFHOOK_RTP_PORTS"

@@ -1,0 +1,210 @@
+"""What stands on a call's timeline: typed facts, in the past tense.
+
+The timeline is write-only: whoever runs a step hands an event to an ``Observe`` and never reads one back. The log prints them,
+the store keeps them, ``offhook calls show`` and the console draw them. It must answer "why did my call do that?".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact about one call."""
+
+    kind: ClassVar[str] = ""
+
+    def facts(self) -> dict[str, object]:
+        """The fields by name, without those that are ``None`` or empty."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in pairs if value is not None and value != "" and value != ()}
+
+
+Observe = Callable[[Event], None]
+
+
+def unobserved(event: Event) -> None:
+    """An ``Observe`` for work that belongs to no call."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallArrived(Event):
+    kind: ClassVar[str] = "call-arrived"
+    from_number: str
+    to_number: str
+    direction: str
+    source: str = ""
+    """``host:port`` that the INVITE came from."""
+    application: str = ""
+    sip_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SipReceived(Event):
+    kind: ClassVar[str] = "sip-received"
+    message: str
+    """The request's method, or the response's status and reason."""
+    cseq: str = ""
+    peer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SipSent(Event):
+    kind: ClassVar[str] = "sip-sent"
+    message: str
+    cseq: str = ""
+    peer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAgreed(Event):
+    """Offer and answer met."""
+
+    kind: ClassVar[str] = "media-agreed"
+    codec: str
+    local: str
+    remote: str
+    digits: str
+    """How keys travel: ``telephone-event/101``, or ``none``."""
+    direction: str = "sendrecv"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRang(Event):
+    kind: ClassVar[str] = "call-rang"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyMediaOpened(Event):
+    kind: ClassVar[str] = "early-media-opened"
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered(Event):
+    kind: ClassVar[str] = "call-answered"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAttempted(Event):
+    """One attempt at one URL of the customer's."""
+
+    kind: ClassVar[str] = "http"
+    purpose: str
+    """``answer``, ``fallback``, ``action``, ``redirect``, ``hangup``, ``callback``, ``clip``, …"""
+    method: str
+    url: str
+    attempt: int
+    duration_ms: int
+    status: int | None = None
+    error: str = ""
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLoaded(Event):
+    kind: ClassVar[str] = "document-loaded"
+    url: str
+    elements: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRefused(Event):
+    kind: ClassVar[str] = "document-refused"
+    url: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ElementStarted(Event):
+    kind: ClassVar[str] = "element-started"
+    element: str
+    line: int
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ElementEnded(Event):
+    kind: ClassVar[str] = "element-ended"
+    element: str
+    line: int
+    why: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStarted(Event):
+    kind: ClassVar[str] = "audio-started"
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStopped(Event):
+    kind: ClassVar[str] = "audio-stopped"
+    what: str
+    why: str
+    played_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitReceived(Event):
+    kind: ClassVar[str] = "digit-received"
+    digit: str
+    """``?`` when the element said ``log="false"``."""
+    duration_ms: int
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsSent(Event):
+    kind: ClassVar[str] = "digits-sent"
+    digits: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted(Event):
+    """Something worth knowing that has no event of its own: a default that was used, a voice that was replaced."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+    level: str = "warning"
+    """``info``, ``warning`` or ``error``."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationQueued(Event):
+    kind: ClassVar[str] = "notification-queued"
+    purpose: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMeasured(Event):
+    """What the RTP of a leg went through."""
+
+    kind: ClassVar[str] = "media-measured"
+    packets_sent: int
+    packets_received: int
+    packets_lost: int
+    packets_late: int
+    packets_duplicate: int
+    packets_reordered: int
+    jitter_ms: float
+    frames_concealed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    kind: ClassVar[str] = "call-ended"
+    call_status: str
+    cause: str
+    """The telephony name."""
+    code: int
+    name: str
+    source: str
+    duration_s: int
+    detail: str = ""
