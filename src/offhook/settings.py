@@ -1,0 +1,211 @@
+"""What an operator can set: by TOML file, environment and flag, in rising order.
+
+Each setting stands once, as a field of ``Settings`` whose metadata says how to read it and what it means; the loader, the error
+messages, ``offhook settings`` and ``docs/settings.md`` derive from that.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from offhook.errors import SettingsError
+
+_ENVIRONMENT_PREFIX = "OFFHOOK_"
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """Where to listen. Port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> HostPort:
+        """Read ``host:port``, ``[v6]:port`` or ``:port``; raise ``ValueError`` with the rule."""
+        host, colon, port = text.strip().rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError("must be host:port, for example 127.0.0.1:5060")
+        return cls(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - ":5060" asks for every interface
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    low, dash, high = text.strip().partition("-")
+    if not (dash and low.strip().isdigit() and high.strip().isdigit()):
+        raise ValueError("must be low-high, for example 16384-32766")
+    ports = int(low), int(high)
+    if not 1024 <= ports[0] < ports[1] <= 65535:
+        raise ValueError("must lie between 1024 and 65535, the lower port first")
+    return ports
+
+
+def _boolean(text: str) -> bool:
+    try:
+        return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
+            text.strip().lower()
+        ]
+    except KeyError:
+        raise ValueError("must be true or false") from None
+
+
+def _method(text: str) -> str:
+    if text.strip().upper() not in {"GET", "POST"}:
+        raise ValueError("must be GET or POST")
+    return text.strip().upper()
+
+
+def _url(text: str) -> str:
+    if not text.strip().lower().startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return text.strip()
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 86400:
+        raise ValueError("must be between 0 and 86400 seconds")
+    return value
+
+
+def _auth_id(text: str) -> str:
+    text = text.strip()
+    if len(text) != 20 or not text.startswith(("MA", "SA")) or not text.isalnum() or text != text.upper():
+        raise ValueError("must be MA or SA and 18 capitals or digits, as Plivo's SDKs demand")
+    return text
+
+
+def _level(text: str) -> str:
+    if text.strip().lower() not in {"debug", "info", "warning", "error"}:
+        raise ValueError("must be debug, info, warning or error")
+    return text.strip().lower()
+
+
+def _setting(read: Callable[[str], Any], default: Any, meaning: str, example: str = "") -> Any:
+    return field(default=default, metadata={"read": read, "meaning": meaning, "example": example})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Build it with ``load``; the defaults alone make a working node."""
+
+    data: Path = _setting(
+        lambda text: Path(text).expanduser(),
+        Path("~/.local/share/offhook").expanduser(),
+        "Folder for the database, caches and recordings; made when absent.",
+    )
+    http: HostPort = _setting(HostPort.parse, HostPort("127.0.0.1", 8080), "Where HTTP (health, API) listens: `host:port`.")
+    sip: HostPort = _setting(
+        HostPort.parse,
+        HostPort("0.0.0.0", 5060),  # noqa: S104 - phones come from outside
+        "Where SIP listens, UDP and TCP on the same port: `host:port`.",
+    )
+    rtp_ports: tuple[int, int] = _setting(
+        _port_range, (16384, 32766), "UDP ports for audio: `low-high`. A call takes an even one."
+    )
+    public_address: str | None = _setting(
+        str.strip, None, "The address that peers reach this node at, when it is not the one it listens on (NAT)."
+    )
+    auth_id: str | None = _setting(_auth_id, None, "The main account's id. Made and shown once when absent.")
+    auth_token: str | None = _setting(str.strip, None, "The main account's token. Made and shown once when absent.")
+    answer_url: str | None = _setting(_url, None, "Answers any number that has no application.")
+    answer_method: str = _setting(_method, "POST", "How `answer_url` is requested.")
+    fallback_url: str | None = _setting(_url, None, "Asked when `answer_url` fails.")
+    hangup_url: str | None = _setting(
+        _url, None, "Gets the hangup request of calls that `answer_url` answers; without it `answer_url` does."
+    )
+    hangup_method: str = _setting(_method, "POST", "How `hangup_url` is requested.")
+    hangup_defaults_to_answer: bool = _setting(
+        _boolean, True, "Whether the answer URL gets the hangup request where no hangup URL is set."
+    )
+    allow_private_urls: bool = _setting(
+        _boolean, False, "Whether customers' URLs may lie on private and loopback addresses. `serve --dev` turns it on."
+    )
+    nearest_voice: bool = _setting(
+        _boolean, True, "Whether `Speak` uses the nearest voice when it has not the very one; else the document is refused."
+    )
+    sign_v1: bool = _setting(_boolean, False, "Whether requests carry the historical V1 signature as well.")
+    drain_s: float = _setting(_seconds, 30.0, "How long SIGTERM waits for running calls to finish, in seconds.")
+    max_calls: int = _setting(int, 2000, "Calls at a time; more are refused with 503.")
+    log_level: str = _setting(_level, "info", "`debug`, `info`, `warning` or `error`.")
+
+
+def load(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, str | None] | None = None,
+) -> Settings:
+    """Read the settings: defaults, then the TOML ``file``, then ``OFFHOOK_*`` of the environment, then flags.
+
+    Args:
+        file: a TOML file of flat keys; ``None`` reads none.
+        environment: ``os.environ`` unless given.
+        flags: by setting name, as text; ``None`` values are absent.
+
+    Raises:
+        SettingsError: names the setting, where it came from, the rule and the remedy.
+    """
+    environment = os.environ if environment is None else environment
+    known = {each.name: each for each in fields(Settings)}
+    values: dict[str, Any] = {}
+
+    def take(name: str, text: object, place: str) -> None:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; the settings are {', '.join(known)}"
+            raise SettingsError(f"{place}: there is no setting {name!r}{hint}")
+        rendered = str(text).lower() if isinstance(text, bool) else str(text)
+        try:
+            values[name] = known[name].metadata["read"](rendered)
+        except ValueError as error:
+            shown = "***" if name == "auth_token" else repr(text)
+            raise SettingsError(f"{place}: {name} is {shown}, but {error}") from None
+
+    for name, value in _read_file(file).items():
+        take(name, value, str(file))
+    for name in known:
+        variable = _ENVIRONMENT_PREFIX + name.upper()
+        if environment.get(variable, "").strip():
+            take(name, environment[variable], variable)
+    for name, flag in (flags or {}).items():
+        if flag is not None:
+            take(name, flag, "--" + name.replace("_", "-"))
+    return Settings(**values)
+
+
+def _read_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read ({error.strerror}); check the path given to --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: is not TOML: {error}") from None
+
+
+def reference() -> str:
+    """The settings as a Markdown table, for ``docs/settings.md``."""
+    rows = ["| setting | environment | default | meaning |", "| --- | --- | --- | --- |"]
+    for each in fields(Settings):
+        default = each.default
+        shown = (
+            "–"
+            if default is None
+            else "`~/.local/share/offhook`"
+            if each.name == "data"
+            else f"`{default[0]}-{default[1]}`"
+            if isinstance(default, tuple)
+            else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        )
+        rows.append(f"| `{each.name}` | `{_ENVIRONMENT_PREFIX}{each.name.upper()}` | {shown} | {each.metadata['meaning']} |")
+    return "\n".join(rows) + "\n"
