@@ -1,0 +1,55 @@
+"""The HTTP server of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from offhook.errors import SettingsError
+from offhook.settings import HostPort
+
+
+class HttpServer:
+    """Serves ``/healthz`` (the process runs) and ``/readyz`` (it takes calls; 503 while it drains)."""
+
+    def __init__(self, address: HostPort, *, ready: Callable[[], bool]) -> None:
+        self._address = address
+        self._ready = ready
+        self._runner: web.AppRunner | None = None
+        self.port = address.port
+        """The port that is served, once started; of interest where the setting says 0."""
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            SettingsError: the address is taken or not ours.
+        """
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._address.host, self._address.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self.aclose()
+            raise SettingsError(
+                f"HTTP cannot listen on {self._address} ({error.strerror}); is another program there? Set OFFHOOK_HTTP to another host:port"
+            ) from error
+        self.port = self._runner.addresses[0][1]
+
+    async def aclose(self) -> None:
+        """Stop listening; requests that run are finished."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        ready = self._ready()
+        return web.json_response({"status": "ready" if ready else "draining"}, status=200 if ready else 503)

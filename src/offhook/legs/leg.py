@@ -1,0 +1,211 @@
+"""One leg: a SIP dialog and a media slot that live and die together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from pathlib import Path
+
+from offhook import causes
+from offhook.audio import BeepPattern, Playlist, RtpStatistics
+from offhook.causes import Ending
+from offhook.errors import LegGone
+from offhook.events import Event, MediaAgreed, Noted, Observe
+from offhook.legs import offer_answer
+from offhook.legs.facts import LegFacts
+from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec
+from offhook.media import Channel, Digits, Media, Playback, RtpPeer
+from offhook.sip import Ended, InviteDialog, InviteEvent, Lost, Reinvited, SdpError, sdp
+
+MAX_HELD_EVENTS = 64
+"""Timeline events kept while nobody observes yet."""
+
+
+class Leg:
+    """What both directions share: audio once there is an agreement, re-INVITEs, and how it ends.
+
+    Whoever makes a leg runs ``pump`` beside it: that is where the dialog's events are taken.
+    """
+
+    hung_up_by: Ending = causes.CALLER_HUNG_UP
+    """What a BYE of the far end means on this kind of leg."""
+
+    def __init__(self, dialog: InviteDialog, media: Media, facts: LegFacts, *, host: str, identity: int, channel: Channel | None = None) -> None:
+        """Args:
+        host: the address that our session descriptions name.
+        identity: the numeric session id for ``o=``.
+        channel: the media slot, where it was opened before the dialog; else one is opened when it is needed.
+        """
+        self.facts = facts
+        self.answered = False
+        self.early = False
+        self._dialog = dialog
+        self._media = media
+        self._host = host
+        self._identity = identity
+        self._version = 0
+        self._channel = channel
+        self._agreement: Agreement | None = None
+        self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._released = False
+        self._statistics = RtpStatistics()
+        self._observe: Observe | None = None
+        self._held: list[Event] = []
+        dialog.observe = self._note
+
+    # -- what the interpreter sees ---------------------------------------------------------------------------------
+
+    @property
+    def observe(self) -> Observe:
+        """Who gets this leg's timeline events; those from before somebody was set are handed over then."""
+        return self._note
+
+    @observe.setter
+    def observe(self, observe: Observe) -> None:
+        self._observe = observe
+        held, self._held = self._held, []
+        for event in held:
+            observe(event)
+
+    async def ended(self) -> Ending:
+        """Wait until the far end has left, or the dialog was lost. Our own release does not count."""
+        return await asyncio.shield(self._ended)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the far end has left or we released it."""
+        return self._ended.done() or self._released
+
+    def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Playback:
+        """Play to this party, instead of what is playing now.
+
+        Raises:
+            LegGone: the leg is over, or there is no audio path yet.
+        """
+        return self._audio().play(playlist, stop_on_key=stop_on_key)
+
+    def listen(self) -> AbstractContextManager[Digits]:
+        """The keys that this party presses from now on."""
+        return self._audio().listen()
+
+    async def send_digits(self, digits: str, *, tone_ms: int = 200, gap_ms: int = 100) -> None:
+        """Press keys towards this party; ``w`` waits 500 ms, ``W`` 1000 ms. Returns when the last one was sent."""
+        await self._audio().send_digits(digits, tone_ms=tone_ms, gap_ms=gap_ms)
+
+    async def heard_silence(self, minimum_ms: int) -> None:
+        """Return when this party has been silent that long, counted from now."""
+        await self._audio().heard_silence(minimum_ms)
+
+    async def heard_beep(self, pattern: BeepPattern) -> None:
+        """Return when a beep was heard from this party."""
+        await self._audio().heard_beep(pattern)
+
+    def meter(self, interval_ms: int = 200) -> AbstractAsyncContextManager[AsyncIterator[float]]:
+        """The level of what this party sends, dBov, every ``interval_ms``."""
+        return self._audio().meter(interval_ms)
+
+    async def record(self, path: Path) -> None:
+        """Record what this party sends into a WAV file, until the leg is freed."""
+        await self._audio().record(path)
+
+    async def statistics(self) -> RtpStatistics:
+        """What the RTP went through; after the leg was freed, what it was at the end."""
+        if self._channel is not None:
+            self._statistics = await self._channel.statistics()
+        return self._statistics
+
+    async def aclose(self) -> None:
+        """Free the media slot and its port. The dialog must have been released before. Idempotent."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.aclose()
+
+    # -- the audio path --------------------------------------------------------------------------------------------
+
+    def _audio(self) -> Channel:
+        if self._channel is None or self.gone:
+            raise LegGone("the leg is over" if self.gone else "the leg has no audio path yet")
+        return self._channel
+
+    def _open(self) -> Channel:
+        if self._channel is None:
+            self._channel = self._media.open()
+        return self._channel
+
+    def _local(self) -> Local:
+        """Our end, as a description with a new version says it."""
+        self._version += 1
+        return Local(self._host, self._open().port, self._identity, self._version)
+
+    def _connect(self, agreement: Agreement) -> None:
+        if agreement == self._agreement:
+            return
+        self._agreement = agreement
+        channel = self._open()
+        channel.connect(
+            RtpPeer(
+                host=agreement.host,
+                port=agreement.port,
+                payload_type=agreement.payload_type,
+                codec=agreement.codec,
+                event_payload_type=agreement.event_payload_type,
+                send=agreement.send,
+                receive=agreement.receive,
+            )
+        )
+        self._note(
+            MediaAgreed(
+                codec=f"{agreement.codec}/{agreement.payload_type}",
+                local=f"{self._host}:{channel.port}",
+                remote=f"{agreement.host}:{agreement.port}",
+                digits=agreement.digits,
+                direction=agreement.direction,
+            )
+        )
+
+    # -- the dialog's events ---------------------------------------------------------------------------------------
+
+    async def pump(self) -> None:
+        """Take the dialog's events until it is over."""
+        async for event in self._dialog:
+            self._take(event)
+
+    def _take(self, event: InviteEvent) -> None:
+        match event:
+            case Ended(reason_header=reason):
+                self._finish(self.hung_up_by.because(reason or ""))
+            case Lost(why=why):
+                self._finish(causes.SOCKET_LOST.because(why))
+            case Reinvited(body=body):
+                self._reinvited(body)
+
+    def _reinvited(self, body: bytes) -> None:
+        """Hold, resume, a new address: answer it; a bad one is refused and changes nothing (RFC 3261 section 14.2)."""
+        if not body:
+            self._dialog.answer_reinvite(offer_answer.offer(self._local()).to_bytes())
+            return
+        try:
+            described, agreement = offer_answer.answer(sdp.SessionDescription.parse(body), self._local())
+        except (SdpError, NoCommonCodec) as error:
+            self._note(Noted(f"re-INVITE refused with 488: {error or 'no common codec'}"))
+            self._dialog.refuse_reinvite(488)
+            return
+        self._dialog.answer_reinvite(described.to_bytes())
+        self._connect(agreement)
+
+    def _finish(self, ending: Ending) -> None:
+        if not self._ended.done():
+            self._ended.set_result(ending)
+
+    def _note(self, event: Event) -> None:
+        if self._observe is not None:
+            self._observe(event)
+        elif len(self._held) < MAX_HELD_EVENTS:
+            self._held.append(event)
+
+
+def reason_header(ending: Ending) -> tuple[str, str]:
+    """The ``Reason`` field that goes with a refusal or a BYE (RFC 3326)."""
+    text = ending.telephony.replace('"', "")
+    return ("Reason", f'Q.850;cause={ending.q850};text="{text}"')

@@ -1,0 +1,126 @@
+"""A leg that we place: our INVITE to somebody."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from offhook import causes
+from offhook.causes import Ending
+from offhook.errors import PeerFault
+from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Noted
+from offhook.legs.facts import LegFacts
+from offhook.legs.leg import Leg, reason_header
+from offhook.legs.offer_answer import NoCommonCodec, read
+from offhook.media import Channel, Media
+from offhook.sip import Answered, InviteEvent, Lost, OutgoingInvite, Progressed, Rang, Refused, Response, SdpError, sdp
+
+_Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+
+
+@dataclass(eq=False)
+class NotAnswered(PeerFault):
+    """The far end refused, or never reacted."""
+
+    ending: Ending
+    status: int | None
+    """The final response, if there was one."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}".strip() if self.status else self.reason
+
+
+class OutgoingLeg(Leg):
+    """A leg towards somebody: rings there, opens early media, is answered or refused."""
+
+    hung_up_by = causes.CALLEE_HUNG_UP
+
+    def __init__(
+        self, invite: OutgoingInvite, media: Media, facts: LegFacts, *, host: str, identity: int, channel: Channel
+    ) -> None:
+        super().__init__(invite, media, facts, host=host, identity=identity, channel=channel)
+        self._invite = invite
+        self.rang = asyncio.Event()
+        self.early_media = asyncio.Event()
+        self._outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def wait_answered(self) -> None:
+        """Wait for the 200.
+
+        Raises:
+            NotAnswered: with the ending, the SIP status and the reason phrase.
+        """
+        await asyncio.shield(self._outcome)
+
+    def release(self, ending: Ending) -> None:
+        """CANCEL what still rings, BYE what was answered. Idempotent."""
+        if self.gone:
+            return
+        self._released = True
+        if self.answered:
+            self._invite.bye([reason_header(ending)])
+        else:
+            self._invite.cancel()
+            self._fail(NotAnswered(ending, None, ending.detail or ending.cause.name))
+
+    def _take(self, event: InviteEvent) -> None:
+        match event:
+            case Rang():
+                self._ring()
+            case Progressed(body=body):
+                self._progress(body)
+            case Answered(body=body):
+                self._answer(body)
+            case Refused(response=response):
+                self._refuse(response)
+            case Lost(why=why) if not self.answered:
+                ending = causes.NO_REPLY if "timeout" in why else causes.NETWORK_FAILED
+                self._fail(NotAnswered(ending.because(why), None, why))
+                self._finish(ending)
+            case _:
+                super()._take(event)
+
+    def _ring(self) -> None:
+        if not self.rang.is_set():
+            self.rang.set()
+            self._note(CallRang())
+
+    def _progress(self, body: bytes) -> None:
+        self._ring()
+        if body and self._agree(body) and not self.early:
+            self.early = True
+            self.early_media.set()
+            self._note(EarlyMediaOpened())
+
+    def _answer(self, body: bytes) -> None:
+        # A 200 without a description is fine when an early one came before it (RFC 3261 section 13.2.1).
+        if (body and self._agree(body)) or self._agreement is not None:
+            self.answered = True
+            self._note(CallAnswered())
+            if not self._outcome.done():
+                self._outcome.set_result(None)
+            return
+        self._invite.bye([reason_header(causes.NO_COMMON_CODEC)])
+        self._fail(NotAnswered(causes.NO_COMMON_CODEC, 200, "the answer shares no codec with our offer"))
+        self._finish(causes.NO_COMMON_CODEC)
+
+    def _agree(self, body: bytes) -> bool:
+        try:
+            self._connect(read(sdp.SessionDescription.parse(body)))
+        except (SdpError, NoCommonCodec) as error:
+            self._note(Noted(f"the far end's description cannot be used: {error or 'no common codec'}"))
+            return False
+        return True
+
+    def _refuse(self, response: Response) -> None:
+        found = _Q850.search(", ".join(response.headers_all("Reason")))
+        ending = causes.from_refusal(response.status, int(found[1]) if found else None)
+        self._fail(NotAnswered(ending, response.status, response.reason))
+        self._finish(ending)
+
+    def _fail(self, failure: NotAnswered) -> None:
+        if not self._outcome.done():
+            self._outcome.set_exception(failure)
+            self._outcome.exception()  # nobody has to be waiting

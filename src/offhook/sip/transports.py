@@ -1,0 +1,219 @@
+"""Sockets: datagrams and streams in, whole messages to the core; bytes out, by connections that are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+
+from offhook.sip.errors import SipParseError
+from offhook.sip.headers import Address
+from offhook.sip.message import MAX_HEADER_BYTES, MAX_MESSAGE_BYTES
+
+MAX_CONNECTIONS = 4096
+IDLE_S = 300.0
+"""A connection that was silent so long is closed when room is needed, s."""
+CONNECT_S = 5.0
+HEADER_S = 10.0
+"""A message that was begun must have its whole header and body by then, s."""
+MAX_UNSENT_BYTES = 1 << 20
+
+Receive = Callable[[bytes, Address], None]
+
+_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """The UDP side."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport) or hasattr(transport, "sendto")
+        self.transport = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if len(data) > 4 and data.strip(b"\r\n\0"):  # CRLF and NUL keep NAT bindings open (RFC 5626 section 3.5.1)
+            self._receive(data, Address(addr[0], addr[1], "udp"))
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send one datagram; a full or closed socket loses it, as the network may."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.sendto(data, (address.host, address.port))
+
+    def error_received(self, exc: Exception) -> None:
+        """ICMP errors: the transaction's timer decides."""
+
+
+class Framing:
+    """Cuts a byte stream into messages by Content-Length (RFC 3261 section 18.3)."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    @property
+    def begun(self) -> bool:
+        """Whether part of a message waits for the rest."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that are complete now. Keep-alives (CRLF) between them are dropped; see ``pings``.
+
+        Raises:
+            SipParseError: the stream cannot be cut any more; close it.
+        """
+        self._buffer += data
+        messages: list[bytes] = []
+        while True:
+            stripped = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
+            if stripped:
+                del self._buffer[:stripped]
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._buffer) > MAX_HEADER_BYTES:
+                    raise SipParseError("a header longer than 32768 bytes")
+                return messages
+            found = _LENGTH.search(bytes(self._buffer[:end]).replace(b"\r\n", b"\n"))
+            if found is None:
+                raise SipParseError("no Content-Length")
+            total = end + 4 + int(found[1])
+            if total > MAX_MESSAGE_BYTES:
+                raise SipParseError("a message longer than 65535 bytes")
+            if len(self._buffer) < total:
+                return messages
+            messages.append(bytes(self._buffer[:total]))
+            del self._buffer[:total]
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection, whoever opened it."""
+
+    def __init__(self, owner: Streams, peer: Address | None = None) -> None:
+        self._owner = owner
+        self._framing = Framing()
+        self._transport: asyncio.Transport | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self.peer = peer
+        self.used_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        name = transport.get_extra_info("peername")
+        if self.peer is None:
+            self.peer = Address(name[0], name[1], "tcp")
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        assert self.peer is not None
+        self.used_at = asyncio.get_running_loop().time()
+        if data == b"\r\n\r\n" and not self._framing.begun:
+            self.send(b"\r\n")  # the pong of RFC 5626 section 3.5.1
+            return
+        try:
+            messages = self._framing.feed(data)
+        except SipParseError:
+            self.close()
+            return
+        for message in messages:
+            self._owner.receive(message, self.peer)
+        self._rearm()
+
+    def _rearm(self) -> None:
+        """A message that was begun must be finished soon: nobody holds a connection with half a header."""
+        if not self._framing.begun:
+            if self._watch is not None:
+                self._watch.cancel()
+                self._watch = None
+        elif self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(HEADER_S, self.close)
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes; a peer that does not read is cut off."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self.used_at = asyncio.get_running_loop().time()
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self.close()
+
+    def close(self) -> None:
+        """Cut it off."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        if self._watch is not None:
+            self._watch.cancel()
+        self._owner.closed(self)
+
+
+class Streams:
+    """The TCP side: a table of connections by the address that they lead to."""
+
+    def __init__(self, receive: Receive, failed: Callable[[Address, str], None]) -> None:
+        self.receive = receive
+        self._failed = failed
+        self._connections: dict[Address, Connection] = {}
+        self._connecting: dict[Address, asyncio.Task[None]] = {}
+        self._waiting: dict[Address, list[bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def accept(self) -> Connection:
+        """A protocol for a connection that came in."""
+        return Connection(self)
+
+    def opened(self, connection: Connection) -> None:
+        """A connection stands. When there are too many, the one that was silent longest makes room."""
+        assert connection.peer is not None
+        now = asyncio.get_running_loop().time()
+        connection.used_at = now
+        if len(self._connections) >= MAX_CONNECTIONS:
+            oldest = min(self._connections.values(), key=lambda each: each.used_at)
+            if now - oldest.used_at < IDLE_S:
+                connection.close()
+                return
+            oldest.close()
+        self._connections[connection.peer] = connection
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        if connection.peer is not None and self._connections.get(connection.peer) is connection:
+            del self._connections[connection.peer]
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send by the connection that leads there; open one when there is none."""
+        connection = self._connections.get(address)
+        if connection is not None:
+            connection.send(data)
+            return
+        self._waiting.setdefault(address, []).append(data)
+        if address not in self._connecting:
+            self._connecting[address] = asyncio.get_running_loop().create_task(self._connect(address), name=f"connect {address}")
+
+    async def _connect(self, address: Address) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(self, address), address.host, address.port
+                )
+            for data in self._waiting.pop(address, []):
+                connection.send(data)
+        except (OSError, TimeoutError) as error:
+            self._failed(address, f"no TCP connection: {error or 'timeout'}")
+        finally:
+            self._waiting.pop(address, None)
+            self._connecting.pop(address, None)
+
+    async def aclose(self) -> None:
+        """Cut off every connection."""
+        tasks = list(self._connecting.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in list(self._connections.values()):
+            connection.close()
+        self._connections.clear()

@@ -1,0 +1,203 @@
+"""SIP URIs and name-addr values (RFC 3261 sections 19.1 and 20.10)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from offhook.sip.errors import HeaderError
+
+MAX_URI_CHARACTERS = 4096
+
+_SIP = re.compile(
+    r"""(?P<scheme>sips?):
+        (?:(?P<user>[^@\s<>":]*)(?::(?P<password>[^@\s<>"]*))?@)?
+        (?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.\-_]+)
+        (?::(?P<port>\d{1,5}))?
+        (?P<params>(?:;[^;?\s<>"]*)*)
+        (?:\?(?P<headers>[^\s<>"]*))?""",
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:", re.ASCII)
+_USER = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#]|%[0-9a-fA-F]{2})*", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+", re.ASCII)
+
+Parameters = tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Uri:
+    """A ``sip:``, ``sips:`` or ``tel:`` URI; of any other scheme, only the scheme and the rest are kept."""
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+    scheme: str = "sip"
+    password: str | None = field(default=None, repr=False)
+    parameters: Parameters = ()
+    """Names as written; compare them in lower case."""
+    headers: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Uri:
+        """Read a URI.
+
+        Raises:
+            HeaderError: it is none, or longer than ``MAX_URI_CHARACTERS``.
+        """
+        if len(text) > MAX_URI_CHARACTERS:
+            raise HeaderError("URI", text, "shorter")
+        found = _SIP.fullmatch(text)
+        if found is None:
+            return cls._other(text)
+        port = found["port"]
+        user = found["user"]
+        if (port is not None and not 0 < int(port) <= 65535) or (user is not None and not _USER.fullmatch(user)):
+            raise HeaderError("URI", text, "a SIP URI")
+        return cls(
+            host=_host(found["host"], text),
+            user=user,
+            port=int(port) if port is not None else None,
+            scheme=found["scheme"].lower(),
+            password=found["password"],
+            parameters=_parameters(found["params"]),
+            headers=found["headers"] or "",
+        )
+
+    @classmethod
+    def _other(cls, text: str) -> Uri:
+        scheme = _SCHEME.match(text)
+        if scheme is None or scheme[0].lower() in {"sip:", "sips:"} or re.search(r"[\s<>\"]", text):
+            raise HeaderError("URI", text, "a SIP URI")
+        rest = text[scheme.end() :]
+        if scheme[0].lower() == "tel:":
+            number, *parameters = rest.split(";")
+            return cls(host="", user=number, scheme="tel", parameters=_parameters("".join(";" + each for each in parameters)))
+        return cls(host=rest, scheme=scheme[0][:-1].lower())
+
+    def __str__(self) -> str:
+        if self.scheme not in {"sip", "sips"}:
+            return f"{self.scheme}:{self.user if self.scheme == 'tel' else self.host}{_show(self.parameters)}"
+        user = "" if self.user is None else self.user + (f":{self.password}" if self.password is not None else "") + "@"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = f":{self.port}" if self.port is not None else ""
+        headers = f"?{self.headers}" if self.headers else ""
+        return f"{self.scheme}:{user}{host}{port}{_show(self.parameters)}{headers}"
+
+    def parameter(self, name: str) -> str | None:
+        """A parameter's value; ``""`` for one without a value, ``None`` for one that is absent."""
+        return next((value or "" for key, value in self.parameters if key.lower() == name), None)
+
+    @property
+    def transport(self) -> str | None:
+        """The ``transport`` parameter in lower case."""
+        value = self.parameter("transport")
+        return value.lower() if value else None
+
+
+def _host(text: str, whole: str) -> str:
+    """The host without brackets."""
+    if not text.startswith("["):
+        return text
+    try:
+        return str(ipaddress.IPv6Address(text[1:-1]))
+    except ValueError:
+        raise HeaderError("URI", whole, "a SIP URI") from None
+
+
+def _parameters(text: str) -> Parameters:
+    """Read ``;name=value;flag``; quoted values keep their quotes."""
+    found = []
+    for part in _split(text, ";"):
+        name, equals, value = part.partition("=")
+        if name.strip():
+            found.append((name.strip(), value.strip() if equals else None))
+    return tuple(found)
+
+
+def _show(parameters: Parameters) -> str:
+    return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in parameters)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split at a separator that stands neither in quotes nor in angle brackets."""
+    if '"' not in text and "<" not in text:
+        return text.split(separator)
+    parts, start, quoted, depth, skip = [], 0, False, 0, False
+    for position, character in enumerate(text):
+        if skip:
+            skip = False
+        elif quoted:
+            skip = character == "\\"
+            quoted = character != '"'
+        elif character == '"':
+            quoted = True
+        elif character == "<":
+            depth += 1
+        elif character == ">":
+            depth -= 1
+        elif character == separator and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    parts.append(text[start:])
+    return parts
+
+
+def split_list(text: str) -> list[str]:
+    """The items of a comma-separated header field."""
+    return [item for item in (part.strip() for part in _split(text, ",")) if item]
+
+
+_NAME_ADDR = re.compile(
+    r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<words>[^<>",;:@]*?))\s*<(?P<uri>[^<>]+)>\s*(?P<params>;.*)?\s*', re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class NameAddr:
+    """A display name, a URI and parameters: From, To, Contact, Route and their kin."""
+
+    uri: Uri
+    display_name: str = ""
+    parameters: Parameters = ()
+
+    @classmethod
+    def parse(cls, text: str, field: str = "name-addr") -> NameAddr:
+        """Read one value, with or without angle brackets.
+
+        Raises:
+            HeaderError: it is none.
+        """
+        found = _NAME_ADDR.fullmatch(text)
+        if found is not None:
+            name = re.sub(r"\\(.)", r"\1", found["quoted"][1:-1]) if found["quoted"] else (found["words"] or "").strip()
+            return cls(Uri.parse(found["uri"].strip()), name, _parameters(found["params"] or ""))
+        bare, *parameters = text.strip().split(";")
+        if "<" in text or ">" in text or '"' in bare or "," in bare or "?" in bare:
+            raise HeaderError(field, text, "an address")
+        # Without brackets every parameter belongs to the field, not to the URI (RFC 3261 section 20.10).
+        return cls(Uri.parse(bare.strip()), "", _parameters("".join(";" + each for each in parameters)))
+
+    def __str__(self) -> str:
+        name = ""
+        if self.display_name:
+            escaped = self.display_name.replace("\\", "\\\\").replace('"', '\\"')
+            name = f'"{escaped}" '
+        return f"{name}<{self.uri}>{_show(self.parameters)}"
+
+    @cached_property
+    def tag(self) -> str | None:
+        """The ``tag`` parameter."""
+        return next((value or "" for name, value in self.parameters if name.lower() == "tag"), None)
+
+    def tagged(self, tag: str) -> NameAddr:
+        """The same address with this tag."""
+        others = tuple(pair for pair in self.parameters if pair[0].lower() != "tag")
+        return NameAddr(self.uri, self.display_name, (*others, ("tag", tag)))
+
+
+def is_token(text: str) -> bool:
+    """Whether it is a token of RFC 3261 section 25.1."""
+    return _TOKEN.fullmatch(text) is not None
