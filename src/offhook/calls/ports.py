@@ -1,0 +1,195 @@
+"""What a call needs of the outside, as protocols: real SIP, the terminal simulator and a test with virtual time all fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnded, Playlist, RtpStatistics, Sound
+from offhook.causes import Ending
+from offhook.events import Observe
+from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
+
+
+class Facts(Protocol):
+    """Who calls whom, as read from the INVITE."""
+
+    @property
+    def from_number(self) -> str:
+        """Digits without ``+``, or ``sip:user@domain``."""
+
+    @property
+    def to_number(self) -> str:
+        """Digits without ``+``, or ``sip:user@domain``."""
+
+    @property
+    def to_user(self) -> str:
+        """What routing looks up."""
+
+    @property
+    def caller_name(self) -> str | None:
+        """The caller's display name."""
+
+    @property
+    def forwarded_from(self) -> str | None:
+        """Who forwarded the call here."""
+
+    @property
+    def custom_headers(self) -> Mapping[str, str]:
+        """``X-PH-<Name>`` → value."""
+
+    @property
+    def source(self) -> str:
+        """``host:port/transport`` of the signalling."""
+
+    @property
+    def sip_call_id(self) -> str:
+        """The Call-ID of the leg's dialog."""
+
+
+class Playback(Protocol):
+    """Something that is being played."""
+
+    async def wait(self) -> PlaybackEnded:
+        """Wait for its end."""
+
+    def stop(self) -> None:
+        """End it now. Idempotent."""
+
+
+class Digits(Protocol):
+    """Keys as they are pressed."""
+
+    async def get(self) -> Digit:
+        """The next key; waits for it."""
+
+
+class Leg(Protocol):
+    """One party: its signalling and its audio."""
+
+    observe: Observe
+    """Set by the call: gets the leg's own timeline events."""
+
+    @property
+    def facts(self) -> Facts:
+        """Who calls whom."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the 200 went out."""
+
+    @property
+    def early(self) -> bool:
+        """Whether early media flows."""
+
+    @property
+    def unusable(self) -> Ending | None:
+        """Why no call can run on it, known before anything was asked: no common codec."""
+
+    def ring(self) -> None:
+        """180, once."""
+
+    async def open_early_media(self) -> None:
+        """183 with media. Raises ``LegGone``."""
+
+    async def answer(self) -> None:
+        """200. Idempotent. Raises ``LegGone``."""
+
+    def release(self, ending: Ending) -> None:
+        """Refuse or hang up. Idempotent."""
+
+    async def ended(self) -> Ending:
+        """Wait until the far end has left; our own release does not count."""
+
+    def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Playback:
+        """Play, instead of what is playing now. Raises ``LegGone``."""
+
+    def listen(self) -> AbstractContextManager[Digits]:
+        """Keys from now on. Raises ``LegGone``."""
+
+    async def send_digits(self, digits: str, *, tone_ms: int = 200, gap_ms: int = 100) -> None:
+        """Press keys towards the far end; returns when the last was sent."""
+
+    async def heard_silence(self, minimum_ms: int) -> None:
+        """Return when the far end has been silent that long, from now."""
+
+    async def heard_beep(self, pattern: BeepPattern) -> None:
+        """Return when a beep was heard."""
+
+    async def statistics(self) -> RtpStatistics:
+        """What the RTP went through."""
+
+
+class Reply(Protocol):
+    """A document as it came."""
+
+    @property
+    def url(self) -> str:
+        """Where it really came from, after redirects: what its relative URLs are resolved against."""
+
+    @property
+    def content_type(self) -> str | None:
+        """As the server said."""
+
+    @property
+    def body(self) -> bytes:
+        """At most 102,401 bytes: one more than is allowed."""
+
+
+class Hooks(Protocol):
+    """The customer's web server."""
+
+    async def fetch(
+        self, *, auth_id: str, purpose: str, url: str, method: str, parameters: Mapping[str, str], observe: Observe
+    ) -> Reply:
+        """Ask for a document. Raises ``HookFailed`` or ``InvalidUrl``."""
+
+    async def notify(self, notification: Notification, observe: Observe) -> None:
+        """Keep a notification durably and deliver it in the background, in order per call."""
+
+    def deliver(self, notification: Notification, observe: Observe) -> None:
+        """Deliver one that is durable already."""
+
+    async def settled(self, call_uuid: str, timeout_s: float) -> None:
+        """Wait until what was notified before for this call is delivered or given up."""
+
+
+class Speech(Protocol):
+    """Text to sound."""
+
+    async def render(self, content: Sequence[Any], *, voice: str, language: str, observe: Observe) -> tuple[Sound, ...]:
+        """Speak text and SSML. Raises ``SpeechUnavailable``."""
+
+
+class Clips(Protocol):
+    """Audio files by URL."""
+
+    async def get(self, url: str, observe: Observe = ...) -> Clip:
+        """Fetch and decode, or take from the cache. Raises ``ClipUnavailable``."""
+
+    async def hold_music(self) -> Clip:
+        """The music of ``Wait``."""
+
+
+class Records(Protocol):
+    """What is written down."""
+
+    def begin(self, call: LiveCall) -> None:
+        """A call runs."""
+
+    def add_event(self, row: TimelineRow) -> None:
+        """Something stands on its timeline."""
+
+    async def finish(self, record: CallRecord, hangup: Notification | None) -> None:
+        """It is over: record and hangup request in one transaction; returns when that is committed."""
+
+    async def leftovers(self) -> list[LiveCall]:
+        """Calls that ran when the last node died."""
+
+
+class Directory(Protocol):
+    """Which application runs a number."""
+
+    async def application_for(self, called: str) -> Application | None:
+        """The application of a number, if it has one."""
