@@ -1,0 +1,75 @@
+"""One request as it goes out: parameters encoded, headers signed (reference ``callbacks.md`` sections 2.1 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote_plus
+
+from offhook.hooks.signature import Tokens, signature_headers
+from offhook.hooks.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is sent."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None = None
+
+
+def clean(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The parameters with every value encodable: a lone surrogate, from a header that was not UTF-8, becomes ``?``."""
+    return {_encodable(key): _encodable(value) for key, value in parameters.items()}
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def form(pairs: Iterable[tuple[str, str]]) -> str:
+    """``application/x-www-form-urlencoded``, keys sorted by code point."""
+    return "&".join([f"{_quoted(key)}={_quoted(value)}" for key, value in sorted(pairs)])
+
+
+def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else quote_plus(text)
+
+
+def compose(
+    target: Target,
+    method: str,
+    parameters: Mapping[str, str],
+    *,
+    user_agent: str,
+    tokens: Tokens | None,
+    nonce: str,
+    sign_v1: bool = False,
+) -> Outgoing:
+    """Make the request.
+
+    Args:
+        target: where to.
+        method: ``GET``: the parameters join the URL's own query; ``POST``: they are the form.
+        parameters: as ``clean`` leaves them.
+        user_agent: ours.
+        tokens: who signs; ``None``: nobody, as for audio files.
+        nonce: of the signature, new each time.
+        sign_v1: whether the historical signature is added.
+    """
+    url, body = target.url, None
+    headers = [("Host", target.authority), ("User-Agent", user_agent), ("Accept", "*/*")]
+    if method == "GET" and parameters:
+        own = parse_qsl(target.query, keep_blank_values=True, errors="replace")
+        url = f"{target.scheme}://{target.authority}{target.path}?{form([*own, *parameters.items()])}"
+    elif method == "POST":
+        body = form(parameters.items()).encode("ascii")
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    if target.user_information:
+        headers.append(("Authorization", target.authorization or ""))
+    if tokens is not None:
+        signed = parameters if method == "POST" else {}
+        headers += signature_headers(method, url, signed, tokens, nonce, v1=sign_v1)
+    return Outgoing(method, url, tuple(headers), body)
