@@ -1,0 +1,46 @@
+"""Sound: RTP, playing, listening, digits (DESIGN section 5).
+
+The work is done by the *engine*, a process of its own with one thread; this is the door for the switch. Neither imports the
+other's world: the switch never loads NumPy, the engine never loads asyncio. That is why the names of this door are only looked
+up when they are asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offhook.media.channel import Channel, Digits, Meter, Playback, Recording, RtpPeer
+    from offhook.media.client import EngineFailed, Media
+    from offhook.media.clips import Clips, Fetch, Fetched
+    from offhook.media.wire import Figures
+
+__all__ = [
+    "Channel",
+    "Clips",
+    "Digits",
+    "EngineFailed",
+    "Fetch",
+    "Fetched",
+    "Figures",
+    "Media",
+    "Meter",
+    "Playback",
+    "Recording",
+    "RtpPeer",
+]
+
+_HOMES = {
+    "channel": ("Channel", "Digits", "Meter", "Playback", "Recording", "RtpPeer"),
+    "client": ("EngineFailed", "Media"),
+    "clips": ("Clips", "Fetch", "Fetched"),
+    "wire": ("Figures",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"offhook.media.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,427 @@
+"""One leg's sound, as the switch sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics, Silence, Sound
+from offhook.errors import LegGone
+from offhook.media import wire
+
+if TYPE_CHECKING:
+    from offhook.media.client import Media
+
+DIGITS_LIMIT = 128
+"""Keys that wait for somebody who listens; more are lost, the newest first."""
+LEVELS_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPeer:
+    """Where a leg's RTP goes and how it is coded: what offer and answer agreed on.
+
+    Packets of the peer are taken from wherever it really sends (symmetric RTP, ``docs/decisions/rtp-peer.md``).
+    """
+
+    host: str
+    """A numeric address."""
+    port: int
+    payload_type: int
+    codec: Literal["PCMU", "PCMA"]
+    event_payload_type: int | None = None
+    """Of telephone-event; ``None``: keys are sent as tones."""
+    send: bool = True
+    receive: bool = True
+
+    def __post_init__(self) -> None:
+        ipaddress.ip_address(self.host)
+        if not 0 < self.port < 65536:
+            raise ValueError(f"RTP port {self.port} must be between 1 and 65535")
+
+
+class Playback:
+    """Something that is being played."""
+
+    def __init__(self, channel: Channel, number: int, command: wire.Play, began: float) -> None:
+        self._channel = channel
+        self._command = command
+        self._began = began
+        self._ended: asyncio.Future[PlaybackEnded] = asyncio.get_running_loop().create_future()
+        self.number = number
+
+    async def wait(self) -> PlaybackEnded:
+        """Wait for its end. Whoever stops waiting does not stop it."""
+        return await asyncio.shield(self._ended)
+
+    def stop(self) -> None:
+        """Stop it; ``wait`` returns when it is silent. No harm when it has ended already."""
+        if not self._ended.done():
+            self._channel.tell(wire.StopPlaying(self._channel.number, self.number))
+
+    def end(self, ended: PlaybackEnded) -> None:
+        """It has ended (for the room's own use)."""
+        if not self._ended.done():
+            self._ended.set_result(ended)
+
+    def resumed(self, now: float) -> wire.Play:
+        """The command that goes on where it should be by now (for the room's own use)."""
+        command = self._command
+        skip_ms = command.skip_ms + int((now - self._began) * 1000)
+        return wire.Play(command.leg, command.playback, command.tracks, command.stop_on_key, skip_ms)
+
+    def played_ms(self, now: float) -> int:
+        """About how long it has played, when nobody is left to say it exactly (for the room's own use)."""
+        return int((now - self._began) * 1000)
+
+
+class Digits:
+    """The keys pressed since somebody began to listen."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Digit | None] = asyncio.Queue(DIGITS_LIMIT)
+
+    async def get(self) -> Digit:
+        """Wait for the next key. Raises ``LegGone`` when the channel is closed and no key is left."""
+        digit = await self._queue.get()
+        if digit is None:
+            self._queue.put_nowait(None)
+            raise LegGone("the leg has ended")
+        return digit
+
+    def put(self, digit: Digit | None) -> None:
+        """A key was pressed; ``None``: there will be no more (for the room's own use)."""
+        if digit is None and self._queue.full():
+            self._queue.get_nowait()
+        if not self._queue.full():
+            self._queue.put_nowait(digit)
+
+
+class Meter:
+    """The level of what is received, again and again: ``async with channel.meter() as levels: async for level_dbov in
+    levels``."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._levels: asyncio.Queue[float | None] = asyncio.Queue(LEVELS_LIMIT)
+
+    async def __aenter__(self) -> Meter:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def __aiter__(self) -> AsyncIterator[float]:
+        return self
+
+    async def __anext__(self) -> float:
+        level = await self._levels.get()
+        if level is None:
+            raise StopAsyncIteration
+        return level
+
+    def close(self) -> None:
+        """Measure no more."""
+        self._channel.unmeter(self)
+
+    def put(self, level_dbov: float | None) -> None:
+        """A level was measured; ``None``: the last one has been (for the room's own use)."""
+        if self._levels.full():
+            self._levels.get_nowait()  # who does not keep up wants the newest
+        self._levels.put_nowait(level_dbov)
+
+
+class Recording:
+    """A WAV file that is being written."""
+
+    def __init__(self, channel: Channel, number: int, path: Path) -> None:
+        self._channel = channel
+        self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._over.add_done_callback(_look_at)
+        self.number = number
+        self.path = path
+
+    async def stop(self) -> int:
+        """End it, wait until the file is complete, return its length in ms. Raises ``OSError`` when it could not be written."""
+        if not self._over.done():
+            self._channel.tell(wire.StopRecording(self._channel.number, self.number))
+        return await asyncio.shield(self._over)
+
+    def end(self, duration_ms: int, error: str) -> None:
+        """The file is complete, or will never be (for the room's own use)."""
+        if self._over.done():
+            return
+        if error:
+            self._over.set_exception(OSError(f"{self.path}: {error}"))
+        else:
+            self._over.set_result(duration_ms)
+
+
+def _look_at(over: asyncio.Future[int]) -> None:
+    """A recording that fails while nobody waits for it is no error of the loop's."""
+    if not over.cancelled():
+        over.exception()
+
+
+class Channel:
+    """A slot for one leg's audio: a bound UDP port, and what is played, heard, sent and recorded there.
+
+    It holds what it wants of the engine, so that a new engine can take over (``wishes``).
+    """
+
+    def __init__(self, media: Media, number: int, port: int) -> None:
+        self._media = media
+        self._peer: RtpPeer | None = None
+        self._room: int | None = None
+        self._playback: Playback | None = None
+        self._playbacks: dict[int, Playback] = {}
+        self._listeners: list[Digits] = []
+        self._meters: dict[Meter, int] = {}
+        self._recordings: dict[int, Recording] = {}
+        self._requests: dict[int, tuple[wire.Command, asyncio.Future[wire.Event]]] = {}
+        self._closed = False
+        self.number = number
+        self.port = port
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still in use."""
+        return not self._closed
+
+    def connect(self, peer: RtpPeer) -> None:
+        """Let RTP flow. Again: the peer's address has changed, or it holds."""
+        self._peer = peer
+        self.tell(self._connection(peer))
+
+    def join(self, room: int | None) -> None:
+        """Hear everybody else in this room (any number ≥ 0), and be heard there; ``None`` leaves it."""
+        self._room = room
+        self.tell(wire.JoinRoom(self.number, room))
+
+    def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Playback:
+        """Play this now; what is playing ends as ``STOPPED``.
+
+        Args:
+            playlist: what to play, without gaps.
+            stop_on_key: end as ``KEY`` in the very tick in which a key is heard.
+        """
+        number = self._media.next_number()
+        tracks = tuple(wire.Track(tuple(_sound(sound) for sound in track.sounds), track.times) for track in playlist.tracks)
+        command = wire.Play(self.number, number, tracks, stop_on_key)
+        playback = Playback(self, number, command, self._media.now())
+        if self._closed:
+            playback.end(PlaybackEnded(PlaybackEnd.GONE, 0))
+            return playback
+        self._playbacks[number] = self._playback = playback
+        self.tell(command)
+        return playback
+
+    @contextmanager
+    def listen(self) -> Iterator[Digits]:
+        """Hear the keys from this moment on. Several may listen; each gets every key."""
+        digits = Digits()
+        if self._closed:
+            digits.put(None)
+        self._listeners.append(digits)
+        try:
+            yield digits
+        finally:
+            self._listeners.remove(digits)
+
+    async def send_digits(self, digits: str, *, tone_ms: int = 200, gap_ms: int = 100) -> None:
+        """Press keys, one after another; return when the last one was sent. Cancelled: the rest is not sent.
+
+        Args:
+            digits: ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``; ``w`` waits 500 ms, ``W`` 1000 ms. Others are passed over.
+            tone_ms: how long each key is held.
+            gap_ms: the pause after each; at least 40 ms.
+
+        Raises:
+            LegGone: the channel was closed meanwhile.
+        """
+        await self._ask(lambda request: wire.SendDigits(self.number, request, digits, tone_ms, gap_ms))
+
+    async def heard_silence(self, minimum_ms: int) -> None:
+        """Wait until what is received has been silent for so long, counted from now. Raises ``LegGone``."""
+        await self._ask(lambda request: wire.WatchSilence(self.number, request, minimum_ms))
+
+    async def heard_beep(self, pattern: BeepPattern) -> None:
+        """Wait for the beep of an answering machine. Raises ``LegGone``."""
+        shape = (pattern.duration_ms, pattern.inter_silence_ms, pattern.intra_silence_ms, pattern.threshold)
+        await self._ask(lambda request: wire.WatchBeep(self.number, request, *shape))
+
+    def meter(self, interval_ms: int = 200) -> Meter:
+        """Measure the level of what is received. All meters of a channel go at the shortest interval asked for."""
+        meter = Meter(self)
+        if self._closed:
+            meter.put(None)
+            return meter
+        self._meters[meter] = max(20, interval_ms)
+        self.tell(self._metering())
+        return meter
+
+    def unmeter(self, meter: Meter) -> None:
+        """This meter is closed (for the room's own use)."""
+        if self._meters.pop(meter, None) is not None:
+            self.tell(self._metering())
+            meter.put(None)
+
+    async def record(self, path: Path, *, what: Literal["received", "sent", "both"] = "received") -> Recording:
+        """Write a WAV file of 16-bit samples at 8000 Hz until it is stopped or the channel is closed.
+
+        Args:
+            path: overwritten; its folder is made.
+            what: ``both`` has two channels, what is received on the left.
+        """
+        if self._closed:
+            raise LegGone("the leg has ended")
+        await self._media.have_writer()
+        recording = Recording(self, self._media.next_number(), path)
+        self._recordings[recording.number] = recording
+        absolute = os.path.abspath(path)  # noqa: PTH100, ASYNC240 - asks no disk
+        self.tell(wire.StartRecording(self.number, recording.number, absolute, what))
+        return recording
+
+    async def statistics(self) -> RtpStatistics:
+        """What the RTP of this leg went through so far. Raises ``LegGone``."""
+        told = await self._ask(lambda request: wire.AskStatistics(self.number, request))
+        assert isinstance(told, wire.Statistics)
+        return RtpStatistics(
+            told.packets_sent,
+            told.packets_received,
+            told.packets_lost,
+            told.packets_late,
+            told.packets_duplicate,
+            told.packets_reordered,
+            told.jitter_ms,
+            told.frames_concealed,
+        )
+
+    async def aclose(self) -> None:
+        """Free the slot and the port. What plays ends as ``GONE``, who waits gets ``LegGone``; recordings are completed."""
+        if self._closed:
+            return
+        recordings = list(self._recordings.values())
+        self.tell(wire.CloseLeg(self.number))
+        self._closed = True
+        self._end_everything()
+        self._media.give_back(self)
+        for recording in recordings:
+            await asyncio.wait([asyncio.ensure_future(_settled(recording.stop()))])
+        self._media.forget(self)
+
+    # --- for the room's own use ---------------------------------------------------------------------------------------------
+
+    def tell(self, command: wire.Command) -> None:
+        """Send a command, as long as the channel is open."""
+        if not self._closed:
+            self._media.send(command)
+
+    def wishes(self, now: float) -> Iterator[wire.Command]:
+        """Everything that a new engine has to know to go on where the old one died."""
+        if self._playback is not None:
+            yield self._playback.resumed(now)
+        if self._room is not None:
+            yield wire.JoinRoom(self.number, self._room)
+        if self._meters:
+            yield self._metering()
+        if self._peer is not None:
+            yield self._connection(self._peer)
+        for command, _ in self._requests.values():
+            yield command
+
+    def hear(self, event: wire.Event) -> None:
+        """Take in what the engine says about this leg."""
+        match event:
+            case wire.KeyPressed():
+                for listener in self._listeners:
+                    listener.put(Digit(event.key, event.duration_ms))
+            case wire.PlaybackOver():
+                self._playback_over(event.playback, PlaybackEnded(PlaybackEnd(event.why), event.played_ms))
+            case wire.LevelHeard():
+                for meter in self._meters:
+                    meter.put(event.level_dbov)
+            case wire.RecordingOver():
+                recording = self._recordings.pop(event.recording, None)
+                if recording is not None:
+                    recording.end(event.duration_ms, event.error)
+            case wire.Done() | wire.Statistics():
+                _, answer = self._requests.get(event.request, (None, None))
+                if answer is not None and not answer.done():
+                    answer.set_result(event)
+
+    def recordings_lost(self, why: str) -> None:
+        """The engine died: what it had recorded is on disk, but nothing more comes."""
+        for recording in self._recordings.values():
+            recording.end(0, why)
+        self._recordings.clear()
+
+    def fail(self) -> None:
+        """There is no engine any more: everybody who waits gets an end."""
+        self._closed = True
+        self.recordings_lost("the media engine has failed")
+        self._end_everything()
+
+    def _connection(self, peer: RtpPeer) -> wire.ConnectLeg:
+        return wire.ConnectLeg(
+            self.number, peer.host, peer.port, peer.payload_type, peer.codec, peer.event_payload_type, peer.send, peer.receive
+        )
+
+    def _metering(self) -> wire.MeterLevel:
+        return wire.MeterLevel(self.number, min(self._meters.values(), default=0))
+
+    def _playback_over(self, number: int, ended: PlaybackEnded) -> None:
+        playback = self._playbacks.pop(number, None)
+        if playback is not None:
+            playback.end(ended)
+        if playback is self._playback:
+            self._playback = None
+
+    def _end_everything(self) -> None:
+        now = self._media.now()
+        for number, playback in list(self._playbacks.items()):
+            self._playback_over(number, PlaybackEnded(PlaybackEnd.GONE, playback.played_ms(now)))
+        for listener in self._listeners:
+            listener.put(None)
+        for meter in list(self._meters):
+            meter.put(None)
+        self._meters.clear()
+        for _, answer in self._requests.values():
+            if not answer.done():
+                answer.set_exception(LegGone("the leg has ended"))
+
+    async def _ask(self, command: Callable[[int], wire.Command]) -> wire.Event:
+        if self._closed:
+            raise LegGone("the leg has ended")
+        request = self._media.next_number()
+        answer: asyncio.Future[wire.Event] = asyncio.get_running_loop().create_future()
+        self._requests[request] = (command(request), answer)
+        self.tell(self._requests[request][0])
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.tell(wire.Forget(self.number, request))
+            raise
+        finally:
+            del self._requests[request]
+
+
+async def _settled(work: Awaitable[object]) -> None:
+    try:
+        await work
+    except OSError:
+        return
+
+
+def _sound(sound: Sound) -> wire.Sound:
+    if isinstance(sound, Clip):
+        return wire.ClipSound(sound.path)
+    if isinstance(sound, Silence):
+        return wire.SilenceSound(sound.duration_ms)
+    return wire.ToneSound(sound.frequencies_hz, sound.duration_ms, sound.level_dbov)

@@ -1,0 +1,213 @@
+"""The media plane, as the switch sees it: the port book, and an engine that is started, and started again should it die."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import resource
+import socket
+import subprocess
+from types import TracebackType
+
+from offhook.clock import Clock
+from offhook.errors import Defect
+from offhook.media import wire
+from offhook.media.channel import Channel
+from offhook.media.ports import PortBook
+from offhook.media.process import EngineProcess, start
+
+_READY_S = 10.0
+_DEATHS_LIMIT = 3
+_DEATHS_WITHIN_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+class EngineFailed(Defect):
+    """The media engine did not start, or dies again and again."""
+
+
+class Media:
+    """Owns the engine process and the RTP ports.
+
+    Args:
+        ports: the range of RTP ports, low and high; legs get the even ones.
+        host: the address that RTP is received on.
+        clock: gives loop time.
+    """
+
+    def __init__(self, *, ports: tuple[int, int], host: str, clock: Clock) -> None:
+        self._clock = clock
+        self._book = PortBook(*ports, host)
+        self._numbers = itertools.count(1)
+        self._channels: dict[int, Channel] = {}
+        self._engine: EngineProcess | None = None
+        self._ready: asyncio.Future[None] | None = None
+        self._deaths: list[float] = []
+        self._writers: list[subprocess.Popen[bytes]] = []
+        self._writer_of: EngineProcess | None = None
+        self._figures: dict[int, asyncio.Future[wire.Figures]] = {}
+
+    @property
+    def channels(self) -> int:
+        """How many are open."""
+        return sum(channel.open for channel in self._channels.values())
+
+    @property
+    def free_ports(self) -> int:
+        """How many ports are not lent out."""
+        return self._book.free
+
+    @property
+    def engine_pid(self) -> int:
+        """Of the engine process."""
+        return self._running().pid
+
+    async def start(self) -> None:
+        """Start the engine and wait until it is ready. Raises ``EngineFailed``."""
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self._begin()
+        assert self._ready is not None
+        try:
+            async with asyncio.timeout(_READY_S):
+                await self._ready
+        except TimeoutError:
+            await self.aclose()
+            raise EngineFailed(f"the media engine was not ready within {_READY_S:g} s") from None
+
+    async def aclose(self) -> None:
+        """Close every channel and end the engine."""
+        for channel in list(self._channels.values()):
+            await channel.aclose()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.aclose()
+        while self._writers:  # they have nothing more to read, and end when their files are complete
+            await asyncio.sleep(0.005)
+            self._reap()
+
+    async def __aenter__(self) -> Media:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    def open(self) -> Channel:
+        """A slot for one leg, with a bound even UDP port. Raises ``NoMediaPort``."""
+        engine = self._running()
+        port, bound = self._book.borrow(self.now())
+        channel = Channel(self, self.next_number(), port)
+        self._channels[channel.number] = channel
+        engine.send(wire.OpenLeg(channel.number), bound)
+        return channel
+
+    async def figures(self) -> wire.Figures:
+        """What the engine has cost so far."""
+        request = self.next_number()
+        answer = self._figures[request] = asyncio.get_running_loop().create_future()
+        try:
+            self._running().send(wire.AskFigures(request))
+            figures: wire.Figures = await answer
+            return figures
+        finally:
+            del self._figures[request]
+
+    # --- for the room's own use ---------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Loop time, s."""
+        return self._clock.now()
+
+    def next_number(self) -> int:
+        """For a leg, a playback, a recording, a request: never used twice."""
+        return next(self._numbers)
+
+    def send(self, command: wire.Command) -> None:
+        """Send to the engine, if there is one."""
+        if self._engine is not None:
+            self._engine.send(command)
+
+    def give_back(self, channel: Channel) -> None:
+        """The channel's port is free again."""
+        self._book.give_back(channel.port, self.now())
+
+    def forget(self, channel: Channel) -> None:
+        """Nothing more will be heard of this channel."""
+        self._channels.pop(channel.number, None)
+
+    async def have_writer(self) -> None:
+        """Start the process that writes recordings, unless the engine has one. It ends with the engine."""
+        engine = self._running()
+        if engine is not self._writer_of:
+            self._reap()
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._writers.append(start("offhook.media.writer", theirs))
+            engine.send(wire.AttachWriter(), ours)
+            self._writer_of = engine
+
+    def _running(self) -> EngineProcess:
+        if self._engine is None:
+            raise EngineFailed("there is no media engine")
+        return self._engine
+
+    def _begin(self) -> None:
+        self._ready = asyncio.get_running_loop().create_future()
+        self._engine = EngineProcess(self._hear, self._died)
+
+    def _hear(self, events: list[wire.Event]) -> None:
+        for event in events:
+            match event:
+                case wire.Ready():
+                    if self._ready is not None and not self._ready.done():
+                        self._ready.set_result(None)
+                case wire.Figures():
+                    answer = self._figures.get(event.request)
+                    if answer is not None and not answer.done():
+                        answer.set_result(event)
+                case _:
+                    channel = self._channels.get(event.leg)
+                    if channel is not None:
+                        channel.hear(event)
+
+    def _died(self) -> None:
+        """The engine has ended without being asked to: a new one takes over, unless that happens again and again."""
+        now = self.now()
+        self._deaths = [*(at for at in self._deaths if now - at < _DEATHS_WITHIN_S), now]
+        started = self._ready is not None and self._ready.done()
+        self._engine = None
+        if not started or len(self._deaths) >= _DEATHS_LIMIT:
+            self._give_up()
+            return
+        _log.error("the media engine died with %d legs: starting another", self.channels)
+        self._begin()
+        for channel in list(self._channels.values()):
+            self._take_over(channel, now)
+
+    def _take_over(self, channel: Channel, now: float) -> None:
+        channel.recordings_lost("the media engine died")
+        if not channel.open:
+            self.forget(channel)
+            return
+        bound = self._book.bind_again(channel.port)
+        if bound is None:
+            _log.error("RTP port %d is taken: its leg has no sound any more", channel.port)
+            channel.fail()
+            return
+        self._running().send(wire.OpenLeg(channel.number), bound)
+        for command in channel.wishes(now):
+            self._running().send(command)
+
+    def _give_up(self) -> None:
+        _log.critical("the media engine does not stay alive: no sound any more")
+        failure = EngineFailed("the media engine has ended")
+        for waiting in (self._ready, *self._figures.values()):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(failure)
+        for channel in list(self._channels.values()):
+            channel.fail()
+
+    def _reap(self) -> None:
+        self._writers = [writer for writer in self._writers if writer.poll() is None]

@@ -1,0 +1,113 @@
+"""G.711 for all legs at once: octets to samples, samples to octets, by table (ITU-T G.711; RFC 3551 section 4.5.14)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.media.engine.arrays import Flags, Matrix, Octets, Samples
+
+
+class Codec(IntEnum):
+    """Which table a leg's octets go through."""
+
+    PCMU = 0
+    PCMA = 1
+
+
+SILENCE_OCTET = np.array([0xFF, 0xD5], np.uint8)
+"""What stands for a sample of nothing, by codec."""
+
+
+def _mulaw_to_linear(octet: int) -> int:
+    octet ^= 0xFF
+    magnitude = ((((octet & 0x0F) << 3) + 0x84) << ((octet & 0x70) >> 4)) - 0x84
+    return -magnitude if octet & 0x80 else magnitude
+
+
+def _linear_to_mulaw(sample: int) -> int:
+    # G.711 codes 14 bits: the two lowest of our 16 are dropped first, rounding towards minus infinity.
+    sign = 0x7F if sample < 0 else 0xFF
+    magnitude = min(abs(sample >> 2), 8158) + 33
+    segment = magnitude.bit_length() - 6
+    return ((segment << 4) | ((magnitude >> (segment + 1)) & 0x0F)) ^ sign
+
+
+def _alaw_to_linear(octet: int) -> int:
+    octet ^= 0x55
+    segment = (octet & 0x70) >> 4
+    magnitude = ((octet & 0x0F) << 4) + 8
+    if segment:
+        magnitude = (magnitude + 0x100) << (segment - 1)
+    return magnitude if octet & 0x80 else -magnitude
+
+
+def _linear_to_alaw(sample: int) -> int:
+    sample >>= 3  # 13 bits
+    sign = 0xD5 if sample >= 0 else 0x55
+    magnitude = sample if sample >= 0 else -sample - 1
+    segment = max(magnitude.bit_length() - 5, 0)
+    return ((segment << 4) | ((magnitude >> max(segment, 1)) & 0x0F)) ^ sign
+
+
+def _decoding(to_linear: Callable[[int], int]) -> NDArray[np.uint32]:
+    """Two octets in, two samples out: looking up pairs halves the look-ups, and 256 KiB still fit the cache."""
+    samples = np.array([to_linear(octet) for octet in range(256)], np.int16)
+    pairs = np.empty((256, 256, 2), "<i2")
+    pairs[:, :, 0] = samples[np.newaxis, :]  # the first octet is the low one of a little-endian pair
+    pairs[:, :, 1] = samples[:, np.newaxis]
+    return pairs.reshape(-1).view(np.uint32)
+
+
+def _encoding(from_linear: Callable[[int], int]) -> Octets:
+    samples = np.arange(65536, dtype=np.uint16).view(np.int16)
+    return np.array([from_linear(int(sample)) for sample in samples], np.uint8)
+
+
+_DECODING = {Codec.PCMU: _decoding(_mulaw_to_linear), Codec.PCMA: _decoding(_alaw_to_linear)}
+_ENCODING = {Codec.PCMU: _encoding(_linear_to_mulaw), Codec.PCMA: _encoding(_linear_to_alaw)}
+
+
+def decode(octets: Octets, codecs: Octets, samples: Samples) -> None:
+    """Decode one tick of all legs.
+
+    Args:
+        octets: ``[legs, even]``, contiguous.
+        codecs: ``[legs]``, a ``Codec`` each.
+        samples: ``[legs, even]``, contiguous, overwritten.
+    """
+    # With mode="raise" NumPy buffers the result before it writes to `out`.
+    np.take(_DECODING[Codec.PCMU], octets.view(np.uint16), out=samples.view(np.uint32), mode="clip")
+    others = np.flatnonzero(codecs)
+    if others.size:
+        samples.view(np.uint32)[others] = _DECODING[Codec.PCMA][octets.view(np.uint16)[others]]
+
+
+def encode(samples: Samples, codecs: Octets, octets: Octets) -> None:
+    """Encode one tick of all legs into their packets.
+
+    Args:
+        samples: ``[legs, any]``.
+        codecs: ``[legs]``, a ``Codec`` each.
+        octets: ``[legs, any]``, overwritten.
+    """
+    np.take(_ENCODING[Codec.PCMU], samples.view(np.uint16), out=octets, mode="clip")
+    others = np.flatnonzero(codecs)
+    if others.size:
+        octets[others] = _ENCODING[Codec.PCMA][samples[others].view(np.uint16)]
+
+
+def fill_gaps(octets: Octets, present: Flags, codecs: Octets) -> None:
+    """Put silence where no frame has come in time (loss concealment will stand here)."""
+    if not present.all():
+        absent = np.flatnonzero(~present)
+        octets[absent] = SILENCE_OCTET[codecs[absent], np.newaxis]
+
+
+def linear(codec: Codec, octets: bytes) -> Matrix:
+    """Samples of a few octets, for what does not come in frames of 20 ms."""
+    pairs = np.frombuffer(octets + b"\0" * (len(octets) % 2), np.uint16)
+    return _DECODING[codec][pairs].view(np.int16)[: len(octets)]

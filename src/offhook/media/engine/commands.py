@@ -1,0 +1,152 @@
+"""What the switch asks for, and what the engine does about it: one method a command."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from offhook.audio import PlaybackEnd
+from offhook.media import wire
+from offhook.media.engine import peers, playing
+from offhook.media.engine.codecs import Codec
+from offhook.media.engine.dialling import Dialling
+from offhook.media.engine.keys import Keys
+from offhook.media.engine.legs import Leg
+from offhook.media.engine.loop import Engine
+from offhook.media.engine.reception import UNWANTED
+
+
+class Commands:
+    """Obeys commands. One for a leg that has ended meanwhile is passed over: the switch cannot always know."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._legs: dict[int, Leg] = {}
+        self._by_type: dict[type, Callable[[Leg, Any], None]] = {
+            wire.ConnectLeg: self._connect,
+            wire.CloseLeg: self._close,
+            wire.Play: self._play,
+            wire.StopPlaying: self._stop_playing,
+            wire.SendDigits: self._send_digits,
+            wire.WatchSilence: self._watch_silence,
+            wire.WatchBeep: self._watch_beep,
+            wire.Forget: self._forget,
+            wire.MeterLevel: self._meter,
+            wire.JoinRoom: self._join,
+            wire.StartRecording: self._start_recording,
+            wire.StopRecording: self._stop_recording,
+            wire.AskStatistics: self._statistics,
+        }
+
+    def obey(self, commands: Iterable[wire.Command]) -> None:
+        """Do each in turn."""
+        for command in commands:
+            match command:
+                case wire.OpenLeg(number):
+                    own = socket.socket(fileno=self._engine.control.descriptor())
+                    own.setblocking(False)
+                    self._legs[number] = Leg(number, own)
+                case wire.AttachWriter():
+                    self._engine.recorder.attach(socket.socket(fileno=self._engine.control.descriptor()))
+                case wire.AskFigures(request):
+                    self._engine.control.tell(self._engine.figures(request))
+                case _:
+                    leg = self._legs.get(command.leg)
+                    if leg is not None:
+                        self._by_type[type(command)](leg, command)
+        if not self._engine.legs.count:
+            self._engine.control.flush()
+
+    def _connect(self, leg: Leg, command: wire.ConnectLeg) -> None:
+        engine = self._engine
+        fresh = leg.slot < 0
+        signalled = peers.address(leg.socket, command.host, command.port)
+        moved = leg.signalled != signalled
+        if fresh:
+            engine.legs.admit(leg)
+            engine.transmission.introduce(leg)
+            if leg.playing is not None:
+                playing.start(engine.legs, leg.slot)
+        elif moved:
+            engine.reception.remove(leg)
+            peers.disconnect(leg.socket)
+        leg.payload_type, leg.codec = command.payload_type, Codec[command.codec]
+        leg.event_payload_type = command.event_payload_type
+        leg.sending, leg.receiving = command.send, command.receive
+        leg.keys = leg.keys or Keys()
+        slot = leg.slot
+        engine.legs.codec[slot] = leg.codec
+        engine.legs.payload_type[slot] = leg.payload_type if leg.receiving else UNWANTED
+        engine.legs.room[slot] = leg.room
+        engine.legs.meter_every[slot] = leg.meter_every
+        if moved:
+            types = {leg.payload_type} if leg.event_payload_type is None else {leg.payload_type, leg.event_payload_type}
+            leg.signalled = signalled
+            leg.learner = peers.Learner(leg.socket, signalled, frozenset(types))
+            engine.reception.add(leg)
+        engine.transmission.describe(leg)
+
+    def _close(self, leg: Leg, _: wire.CloseLeg) -> None:
+        engine = self._engine
+        engine.stop_playing(leg, PlaybackEnd.GONE)
+        engine.recorder.stop(leg)
+        engine.silences.drop(leg)
+        engine.beeps.drop(leg)
+        engine.transmission.remove(leg)
+        if leg.slot >= 0:
+            engine.reception.remove(leg)
+            engine.legs.dismiss(leg)
+        leg.socket.close()
+        del self._legs[leg.number]
+
+    def _play(self, leg: Leg, command: wire.Play) -> None:
+        engine = self._engine
+        engine.stop_playing(leg, PlaybackEnd.STOPPED)
+        try:
+            leg.playing = playing.Playing.begin(command, engine.arena)
+        except OSError:
+            engine.control.tell(wire.PlaybackOver(leg.number, command.playback, PlaybackEnd.FAILED, 0))
+            return
+        if leg.slot >= 0:
+            playing.start(engine.legs, leg.slot)
+
+    def _stop_playing(self, leg: Leg, command: wire.StopPlaying) -> None:
+        if leg.playing is not None and leg.playing.playback == command.playback:
+            self._engine.stop_playing(leg, PlaybackEnd.STOPPED)
+
+    def _send_digits(self, leg: Leg, command: wire.SendDigits) -> None:
+        as_events = leg.event_payload_type is not None
+        self._engine.transmission.dial(leg, Dialling(command.request, command.digits, command.tone_ms, command.gap_ms, as_events))
+
+    def _watch_silence(self, leg: Leg, command: wire.WatchSilence) -> None:
+        self._engine.silences.add(leg, command.request, command.minimum_ms, self._engine.pacing.tick)
+
+    def _watch_beep(self, leg: Leg, command: wire.WatchBeep) -> None:
+        self._engine.beeps.add(leg, command)
+
+    def _forget(self, leg: Leg, command: wire.Forget) -> None:
+        self._engine.silences.drop(leg, command.request)
+        self._engine.beeps.drop(leg, command.request)
+        self._engine.transmission.give_up(leg, command.request)
+
+    def _meter(self, leg: Leg, command: wire.MeterLevel) -> None:
+        leg.meter_every = -(-command.interval_ms // 20)
+        if leg.slot >= 0:
+            self._engine.legs.meter_every[leg.slot] = leg.meter_every
+            self._engine.legs.meter_power[leg.slot] = 0
+
+    def _join(self, leg: Leg, command: wire.JoinRoom) -> None:
+        leg.room = -1 if command.room is None else command.room
+        if leg.slot >= 0:
+            self._engine.legs.room[leg.slot] = leg.room
+            self._engine.legs.version += 1
+
+    def _start_recording(self, leg: Leg, command: wire.StartRecording) -> None:
+        self._engine.recorder.start(leg, command.recording, command.path, command.what)
+
+    def _stop_recording(self, leg: Leg, command: wire.StopRecording) -> None:
+        self._engine.recorder.stop(leg, command.recording)
+
+    def _statistics(self, leg: Leg, command: wire.AskStatistics) -> None:
+        self._engine.control.tell(self._engine.legs.statistics(leg, command.request))

@@ -1,0 +1,95 @@
+"""How loud each leg is, how long it has been silent, and who wants to know."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from offhook.media import wire
+from offhook.media.engine.arrays import FRAME_MS, FRAME_SAMPLES, Reals
+from offhook.media.engine.legs import Leg, Legs
+
+SILENCE_POWER = float(256**2)
+"""Mean square of the samples (an RMS of 256, -42 dBov) below which a frame is silence. Line noise lies well below, speech well
+above."""
+FLOOR_DBOV = -127.0
+_BLOCK = 256
+"""Legs at a time, so that what is computed on the way stays in the cache."""
+
+
+def measure(legs: Legs, scratch: Reals) -> None:
+    """The power of each leg's frame, and for how many ticks it has been silent."""
+    count = legs.count
+    for begin in range(0, count, _BLOCK):
+        rows = slice(begin, min(begin + _BLOCK, count))
+        samples = scratch[: rows.stop - begin]
+        np.copyto(samples, legs.pcm[rows])
+        np.vecdot(samples, samples, out=legs.power[rows])
+    power = legs.power[:count]
+    power /= FRAME_SAMPLES
+    quiet = legs.quiet[:count]
+    quiet += 1
+    quiet *= power < SILENCE_POWER
+
+
+def scratch() -> Reals:
+    """What ``measure`` computes in."""
+    return np.empty((_BLOCK, FRAME_SAMPLES), np.float32)
+
+
+def dbov(power: float) -> float:
+    """A mean square of 16-bit samples as a level: 0 is a square wave at full scale, -127 the lowest that RTP knows (RFC 6464)."""
+    return max(FLOOR_DBOV, round(10 * math.log10(power / 32768**2), 1)) if power > 0 else FLOOR_DBOV
+
+
+def meter(legs: Legs, tick: int) -> list[wire.Event]:
+    """Add up the power of the legs that are metered; tell the level of those whose interval is over."""
+    metered = np.flatnonzero(legs.meter_every[: legs.count])
+    if not metered.size:
+        return []
+    legs.meter_power[metered] += legs.power[metered]
+    told: list[wire.Event] = []
+    for slot in metered[tick % legs.meter_every[metered] == 0].tolist():
+        told.append(wire.LevelHeard(legs.rows[slot].number, dbov(float(legs.meter_power[slot]) / int(legs.meter_every[slot]))))
+        legs.meter_power[slot] = 0
+    return told
+
+
+@dataclass(eq=False, slots=True)
+class _Watch:
+    leg: Leg
+    request: int
+    minimum_ticks: int
+    since: int
+
+
+class SilenceWatches:
+    """Who waits for a leg to fall silent. A leg from which nothing comes is silent."""
+
+    def __init__(self) -> None:
+        self._watches: list[_Watch] = []
+
+    def add(self, leg: Leg, request: int, minimum_ms: int, tick: int) -> None:
+        """Wait for ``minimum_ms`` of silence, counted from now on."""
+        self._watches.append(_Watch(leg, request, max(1, -(-minimum_ms // FRAME_MS)), tick))
+
+    def drop(self, leg: Leg, request: int | None = None) -> None:
+        """Forget one request of a leg, or all of them."""
+        self._watches = [watch for watch in self._watches if watch.leg is not leg or request not in {None, watch.request}]
+
+    def check(self, legs: Legs, tick: int) -> list[wire.Event]:
+        """Tell those whose silence is long enough; they are done then."""
+        if not self._watches:
+            return []
+        slots = np.array([watch.leg.slot for watch in self._watches])
+        minimum = np.array([watch.minimum_ticks for watch in self._watches])
+        since = np.array([watch.since for watch in self._watches])
+        # A leg that has no peer yet has no row: nothing comes from it.
+        quiet = np.where(slots >= 0, legs.quiet[slots], minimum)
+        heard = np.flatnonzero(np.minimum(quiet, tick - since + 1) >= minimum)
+        told: list[wire.Event] = [wire.Done(self._watches[i].leg.number, self._watches[i].request) for i in heard]
+        for i in heard[::-1]:
+            del self._watches[i]
+        return told

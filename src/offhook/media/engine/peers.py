@@ -1,0 +1,82 @@
+"""Where a leg's RTP really comes from.
+
+The address in the SDP is where we send, but behind a NAT it is not where packets come from. So until the first valid one has
+come the socket stays open to anybody, and then it is connected: from there on the kernel drops everything of strangers.
+
+The rule: a valid RTP packet (right version, a payload type that was agreed) from the signalled host, whatever its port, is
+believed at once. From another host it takes ``STRANGER_PACKETS`` of them, of one source (address and SSRC), with numbers that
+follow each other and nothing from the signalled host in between. What is learnt is learnt: only a new offer or answer that
+names another address opens it again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+from typing import Any
+
+from offhook.media.engine import rtp
+
+STRANGER_PACKETS = 5
+Address = tuple[Any, ...]
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def address(own: socket.socket, host: str, port: int) -> Address:
+    """A numeric address, in the shape in which this socket's ``recvfrom`` would give it."""
+    if own.family != socket.AF_INET6:
+        return (host, port)
+    return (f"::ffff:{host}" if ":" not in host else host, port, 0, 0)
+
+
+def disconnect(own: socket.socket) -> None:
+    """Let the socket hear everybody again; it keeps its port. ``socket.connect`` cannot say this (connect(2): AF_UNSPEC)."""
+    _libc.connect(own.fileno(), struct.pack("=H14x", socket.AF_UNSPEC), 16)
+
+
+class Learner:
+    """Listens for the first valid packet on a socket that is not connected yet."""
+
+    def __init__(self, own: socket.socket, signalled: Address, payload_types: frozenset[int]) -> None:
+        self._socket = own
+        self.address = signalled
+        """Where to send meanwhile."""
+        self._signalled = signalled
+        self._payload_types = payload_types
+        self._stranger: tuple[Address, int] | None = None
+        self._following = 0
+        self._packets = 0
+        self.done = False
+
+    def receive(self, row: memoryview) -> int:
+        """Read one datagram into the row. Returns its length, or 0 when it is nobody's that we believe."""
+        length, source = self._socket.recvfrom_into(row)
+        if self._believes(source, bytes(row[:length])):
+            self._socket.connect(source)
+            self.address, self.done = source, True
+            self._forget_the_rest(row)
+            return length
+        return 0
+
+    def _believes(self, source: Address, datagram: bytes) -> bool:
+        packet = rtp.parse(datagram)
+        if packet is None or packet.payload_type not in self._payload_types:
+            return False
+        if source[0] == self._signalled[0]:
+            return True
+        identity = (source, packet.ssrc)
+        if identity == self._stranger and packet.sequence == self._following:
+            self._packets += 1
+        else:
+            self._stranger, self._packets = identity, 1
+        self._following = (packet.sequence + 1) & 0xFFFF
+        return self._packets >= STRANGER_PACKETS
+
+    def _forget_the_rest(self, row: memoryview) -> None:
+        """What is queued came before the socket was connected, from whomever."""
+        try:
+            while True:
+                self._socket.recvfrom_into(row[:1])
+        except OSError:
+            return

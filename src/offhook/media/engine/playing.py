@@ -1,0 +1,168 @@
+"""What a leg plays: its playlist as a row of pieces in the arena, and the gather that takes a frame from each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from offhook.audio import PlaybackEnd
+from offhook.media import wire
+from offhook.media.engine import tones
+from offhook.media.engine.arena import Arena, Extent
+from offhook.media.engine.arrays import FRAME_SAMPLES, SAMPLES_PER_MS, Samples
+from offhook.media.engine.legs import NOTHING, Legs
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of samples in the arena."""
+
+    at: int
+    samples: int
+    step: int
+    """160, or 0 when it is silence: that stays in its place."""
+
+
+@dataclass(eq=False, slots=True)
+class Playing:
+    """A playlist on its way. Its clips are mapped from ``begin`` to ``end``."""
+
+    playback: int
+    stop_on_key: bool
+    _arena: Arena
+    _tracks: list[tuple[list[Piece], int]] = field(default_factory=list)
+    _extents: list[Extent] = field(default_factory=list)
+    _pieces: Iterator[Piece] = field(init=False)
+    handed_out: int = 0
+    """Samples of all pieces that were taken so far; with what is left of the last one, how much was played."""
+
+    @classmethod
+    def begin(cls, command: wire.Play, arena: Arena) -> Playing:
+        """Map every clip of the playlist. Raises ``OSError`` when one cannot be."""
+        playing = cls(command.playback, command.stop_on_key, arena)
+        try:
+            for track in command.tracks:
+                pieces = [piece for sound in track.sounds for piece in playing._pieces_of(sound)]
+                if pieces:
+                    playing._tracks.append((pieces, track.times))
+        except OSError:
+            playing.end()
+            raise
+        playing._pieces = _skip(playing._run(), command.skip_ms * SAMPLES_PER_MS)
+        playing.handed_out = command.skip_ms * SAMPLES_PER_MS
+        return playing
+
+    def next(self) -> Piece | None:
+        """The piece that follows; ``None`` at the end of the playlist."""
+        piece = next(self._pieces, None)
+        if piece is not None:
+            self.handed_out += piece.samples
+        return piece
+
+    def end(self) -> None:
+        """Give the clips back."""
+        for extent in self._extents:
+            self._arena.release(extent)
+        self._extents.clear()
+
+    def _run(self) -> Iterator[Piece]:
+        for pieces, times in self._tracks:
+            done = 0
+            while times == 0 or done < times:
+                yield from pieces
+                done += 1
+
+    def _pieces_of(self, sound: wire.Sound) -> list[Piece]:
+        if isinstance(sound, wire.SilenceSound):
+            return _unless_empty(Piece(Arena.SILENCE, sound.duration_ms * SAMPLES_PER_MS, 0))
+        if isinstance(sound, wire.ClipSound):
+            extent = self._keep(self._arena.clip(sound.path))
+            return _unless_empty(Piece(extent.at, extent.samples, FRAME_SAMPLES))
+        return self._tone(sound)
+
+    def _tone(self, sound: wire.ToneSound) -> list[Piece]:
+        whole, rest = divmod(sound.duration_ms, tones.LONGEST_MS)
+        # A tone that is put together of several must not fade where they meet.
+        fade = whole == 0
+        key = (sound.frequencies_hz, sound.duration_ms if fade else tones.LONGEST_MS, sound.level_dbov, fade)
+        extent = self._keep(self._arena.sound(key, lambda: tones.render(*key[:3], fade=fade)))
+        last = Piece(extent.at, rest * SAMPLES_PER_MS, FRAME_SAMPLES)
+        return [Piece(extent.at, extent.samples, FRAME_SAMPLES)] * whole + _unless_empty(last)
+
+    def _keep(self, extent: Extent) -> Extent:
+        self._extents.append(extent)
+        return extent
+
+
+def _unless_empty(piece: Piece) -> list[Piece]:
+    # An empty piece in an endless track would be an endless loop.
+    return [piece] if piece.samples > 0 else []
+
+
+def _skip(pieces: Iterator[Piece], samples: int) -> Iterator[Piece]:
+    for piece in pieces:
+        gone = min(samples, piece.samples)
+        samples -= gone
+        if gone < piece.samples:
+            yield Piece(piece.at + (gone if piece.step else 0), piece.samples - gone, piece.step)
+
+
+def start(legs: Legs, slot: int) -> None:
+    """Let the leg's row point at the beginning of its playlist; the gather finds the first piece."""
+    playing_nothing(legs, slot)
+    legs.left[slot] = 0
+
+
+def playing_nothing(legs: Legs, slot: int) -> None:
+    """Let the leg's row point at silence without end."""
+    legs.at[slot], legs.left[slot], legs.step[slot] = Arena.SILENCE, NOTHING, 0
+
+
+def played_ms(legs: Legs, slot: int, playing: Playing) -> int:
+    """How much of its playlist the leg has played."""
+    left = int(legs.left[slot]) if slot >= 0 and legs.left[slot] < NOTHING // 2 else 0
+    return max(0, playing.handed_out - left) // SAMPLES_PER_MS
+
+
+def gather(legs: Legs, arena: Arena) -> list[tuple[int, PlaybackEnd]]:
+    """Take the next frame of every leg's playlist into ``legs.out``.
+
+    Returns:
+        The rows whose playlist ended in this frame.
+    """
+    count = legs.count
+    at, left = legs.at[:count], legs.left[:count]
+    ending = (left < FRAME_SAMPLES).nonzero()[0]
+    legs.out[:count] = arena.windows[at]
+    at += legs.step[:count]
+    left -= FRAME_SAMPLES
+    over = []
+    for slot in ending.tolist():
+        # Take back the step, then walk from piece to piece.
+        legs.at[slot] -= legs.step[slot]
+        legs.left[slot] += FRAME_SAMPLES
+        if not _piece_together(legs, arena, slot, legs.out[slot]):
+            over.append((slot, PlaybackEnd.FINISHED))
+    return over
+
+
+def _piece_together(legs: Legs, arena: Arena, slot: int, frame: Samples) -> bool:
+    """Fill one frame from the pieces that meet in it, without a gap. False when the playlist ends in it."""
+    at, left, step = int(legs.at[slot]), int(legs.left[slot]), int(legs.step[slot])
+    playing = legs.rows[slot].playing
+    filled = 0
+    while filled < FRAME_SAMPLES or left == 0:
+        if left == 0:
+            piece = playing.next() if playing is not None else None
+            if piece is None:
+                frame[filled:] = 0
+                playing_nothing(legs, slot)
+                return False
+            at, left, step = piece.at, piece.samples, piece.step
+        part = min(left, FRAME_SAMPLES - filled)
+        frame[filled : filled + part] = arena.samples[at : at + part] if step else 0
+        filled += part
+        left -= part
+        at += part if step else 0
+    legs.at[slot], legs.left[slot], legs.step[slot] = at, left, step
+    return True

@@ -1,0 +1,230 @@
+"""What has come since the last tick: read, told apart, and put where it belongs.
+
+A leg in the middle of a stream has a packet in every tick, so it is read without asking epoll whether it has one: that would
+cost a third of the read itself. Such legs *flow*. Legs that have nothing for a few ticks no longer flow; epoll watches them
+until they do again.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from array import array
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.media.engine import jitter, rtp
+from offhook.media.engine.arrays import Matrix, Slots
+from offhook.media.engine.keys import Press
+from offhook.media.engine.legs import PACKET_OCTETS, Leg, Legs
+from offhook.media.engine.rtp import HEADER_OCTETS, VERSION_2
+
+FLOWS_AFTER = 3
+"""Ticks in a row with a packet."""
+STALLS_AFTER = 5
+"""Ticks in a row without one."""
+READS_A_TICK = 5
+"""Packets of one leg that are taken in one tick at most: somebody who floods us costs no more than that."""
+READ_AGAIN_TICKS = 8
+"""For so long after a tick without a packet a second one is looked for: it was probably only late."""
+LOOK_ROUND = 64
+"""Ticks in which every flowing leg is read once more than needed: a sender whose clock is faster than ours fills no queue."""
+UNWANTED = 255
+
+_recv_into = socket.socket.recv_into
+
+
+def read(sockets: Sequence[socket.socket], rows: Sequence[memoryview]) -> NDArray[np.int16]:
+    """Read one datagram from each socket into its row. Returns their lengths, 0 where there was none."""
+    lengths = array("h")
+    reads = map(_recv_into, sockets, rows)
+    while len(lengths) < len(sockets):
+        try:
+            lengths.extend(reads)
+        except OSError:
+            # Nothing there, or the peer's port was closed (an ICMP error of an earlier send): the map goes on behind it.
+            lengths.append(0)
+    return np.frombuffer(lengths, np.int16)
+
+
+class Reception:
+    """Reads all legs once a tick.
+
+    Args:
+        legs: into whose jitter ring the frames go.
+        pressed: called for every key, in the same tick.
+    """
+
+    def __init__(self, legs: Legs, pressed: Callable[[Leg, Press], None]) -> None:
+        self._legs = legs
+        self._pressed = pressed
+        self._epoll = select.epoll()
+        self._watched: dict[int, Leg] = {}
+        self._flow: Slots = slice(0, 0)
+        self._flow_index: NDArray[np.intp] = np.empty(0, np.intp)
+        self._sockets: list[socket.socket] = []
+        self._rows: list[memoryview] = []
+        self._headers: Matrix = rtp.headers_received(legs.rx)
+        self._version = -1
+        self.misses = 0
+        """Reads that found nothing."""
+
+    def add(self, leg: Leg) -> None:
+        """Watch a leg that has a peer now."""
+        self._watch(leg)
+
+    def remove(self, leg: Leg) -> None:
+        """The leg ends: its socket is closed next."""
+        self._unwatch(leg)
+        leg.flowing = False
+
+    def close(self) -> None:
+        self._epoll.close()
+
+    def run(self, tick: int) -> None:
+        """Take in everything that has come, up to ``READS_A_TICK`` packets a leg."""
+        legs = self._legs
+        if self._version != legs.version:
+            self._settle()
+        if self._sockets:
+            lengths = read(self._sockets, self._rows)
+            missed = lengths == 0
+            self._sort(tick, self._flow, lengths)
+            self._note_misses(tick, missed)
+            self._read_again(tick)
+        if self._watched:
+            self._read_watched(tick)
+
+    def _settle(self) -> None:
+        """Who flows has changed: make the lists that ``run`` goes through."""
+        legs = self._legs
+        flowing = [leg for leg in legs.rows if leg.flowing]
+        everybody = len(flowing) == legs.count
+        self._flow_index = np.array([leg.slot for leg in flowing], np.intp)
+        self._flow = slice(0, legs.count) if everybody else self._flow_index
+        self._sockets = [leg.socket for leg in flowing]
+        self._rows = [legs.rx_rows[leg.slot] for leg in flowing]
+        self._headers = rtp.headers_received(legs.rx)
+        self._version = legs.version
+
+    def _note_misses(self, tick: int, missed: NDArray[np.bool_]) -> None:
+        legs, flow = self._legs, self._flow
+        legs.misses[flow] = (legs.misses[flow] + 1) * missed
+        if missed.any():
+            late = self._flow_index[missed]
+            self.misses += late.size
+            legs.read_again_until[late] = tick + READ_AGAIN_TICKS
+            for slot in late[legs.misses[late] >= STALLS_AFTER].tolist():
+                self._watch(legs.rows[slot])
+
+    def _read_again(self, tick: int) -> None:
+        legs, flow = self._legs, self._flow_index
+        wanted = flow[(legs.read_again_until[flow] > tick) | ((flow ^ tick) & (LOOK_ROUND - 1) == 0)]
+        for _ in range(READS_A_TICK - 1):
+            if not wanted.size:
+                return
+            slots = wanted.tolist()
+            lengths = read([legs.rows[slot].socket for slot in slots], [legs.rx_rows[slot] for slot in slots])
+            found = lengths > 0
+            self.misses += int(wanted.size - np.count_nonzero(found))
+            wanted = wanted[found]
+            if wanted.size:
+                self._sort(tick, wanted, lengths[found])
+
+    def _read_watched(self, tick: int) -> None:
+        """Read the legs that do not flow: epoll knows which have something."""
+        legs = self._legs
+        for again in range(READS_A_TICK):
+            ready = self._epoll.poll(0, len(self._watched)) if self._watched else []
+            if not ready:
+                return
+            slots, lengths = [], []
+            for fd, _ in ready:
+                leg = self._watched[fd]
+                length = self._read_one(leg, legs.rx_rows[leg.slot])
+                if length:
+                    slots.append(leg.slot)
+                    lengths.append(length)
+                    if not again:
+                        self._note_packet(leg, tick)
+            if slots:
+                self._sort(tick, np.array(slots, np.intp), np.array(lengths, np.int16))
+
+    def _read_one(self, leg: Leg, row: memoryview) -> int:
+        try:
+            if leg.learner is None:
+                return leg.socket.recv_into(row)
+            length = leg.learner.receive(row)
+        except OSError:
+            return 0
+        if leg.learner.done:
+            leg.learner = None
+            self._legs.version += 1
+        return length
+
+    def _note_packet(self, leg: Leg, tick: int) -> None:
+        legs, slot = self._legs, leg.slot
+        legs.misses[slot] = legs.misses[slot] + 1 if legs.read_again_until[slot] == tick - 1 else 1
+        legs.read_again_until[slot] = tick
+        if legs.misses[slot] >= FLOWS_AFTER and leg.learner is None and leg.receiving:
+            self._unwatch(leg)
+            leg.flowing = True
+            legs.misses[slot] = 0
+            legs.read_again_until[slot] = tick + READ_AGAIN_TICKS
+            legs.version += 1
+
+    def _watch(self, leg: Leg) -> None:
+        leg.flowing = False
+        self._epoll.register(leg.socket.fileno(), select.EPOLLIN)
+        self._watched[leg.socket.fileno()] = leg
+        if leg.slot >= 0:
+            self._legs.misses[leg.slot] = 0
+        self._legs.version += 1
+
+    def _unwatch(self, leg: Leg) -> None:
+        if self._watched.pop(leg.socket.fileno(), None) is not None:
+            self._epoll.unregister(leg.socket.fileno())
+
+    def _sort(self, tick: int, slots: Slots, lengths: NDArray[np.int16]) -> None:
+        """Frames of 20 ms into the ring all at once; everything else one by one."""
+        legs = self._legs
+        headers = self._headers[slots]
+        plain = (lengths == PACKET_OCTETS) & (headers["flags"] == VERSION_2)
+        plain &= headers["payload_type"] & 0x7F == legs.payload_type[slots]
+        if plain.all():
+            self._store(tick, slots, headers)
+            return
+        rows = legs.index[: legs.count][slots]
+        if plain.any():
+            self._store(tick, rows[plain], headers[plain])
+        for i in np.flatnonzero(~plain & (lengths > 0)).tolist():
+            self._odd(tick, legs.rows[rows[i]], bytes(legs.rx_rows[rows[i]][: lengths[i]]))
+
+    def _store(self, tick: int, slots: Slots, headers: Matrix) -> None:
+        legs = self._legs
+        sequence, timestamp = headers["sequence"].astype(np.uint16), headers["timestamp"].astype(np.uint32)
+        due = jitter.account(legs, tick, slots, sequence, timestamp, headers["ssrc"].astype(np.uint32))
+        jitter.store(legs, tick, slots, due, legs.rx[slots, HEADER_OCTETS:PACKET_OCTETS])
+
+    def _odd(self, tick: int, leg: Leg, datagram: bytes) -> None:
+        """A key, a frame of another length, a header with something special in it, or nothing of ours at all."""
+        packet = rtp.parse(datagram)
+        if packet is None or not leg.receiving or not packet.payload:
+            return
+        if packet.payload_type != leg.payload_type:
+            jitter.count_one(self._legs, leg.slot, packet.sequence, packet.ssrc)
+        if packet.payload_type == leg.event_payload_type and leg.keys is not None:
+            for press in leg.keys.receive(packet.ssrc, packet.timestamp, packet.marker, packet.payload):
+                self._pressed(leg, press)
+        elif packet.payload_type == leg.payload_type:
+            jitter.account(
+                self._legs,
+                tick,
+                np.array([leg.slot]),
+                np.array([packet.sequence], np.uint16),
+                np.array([packet.timestamp], np.uint32),
+                np.array([packet.ssrc], np.uint32),
+            )
+            jitter.store_piece(self._legs, tick, leg.slot, packet.timestamp, packet.payload)

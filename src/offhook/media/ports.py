@@ -1,0 +1,68 @@
+"""The book of RTP ports: which are lent out, and which were given back just now."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections import deque
+
+from offhook.errors import NoMediaPort
+
+QUARANTINE_S = 2.0
+"""A port that was given back rests at least so long, because packets of its last call may still be on their way."""
+
+
+class PortBook:
+    """Lends the even ports of a range, the longest unused first (RFC 3550 section 11; the odd one above is for RTCP).
+
+    Args:
+        low: the first port of the range, odd or even.
+        high: the last one.
+        host: the address to bind to.
+    """
+
+    def __init__(self, low: int, high: int, host: str) -> None:
+        self._low, self._high, self._host = low, high, host
+        self._free = deque((port, 0.0) for port in range(low + low % 2, high, 2))
+
+    @property
+    def free(self) -> int:
+        """How many are not lent out, those in quarantine included."""
+        return len(self._free)
+
+    def borrow(self, now: float) -> tuple[int, socket.socket]:
+        """Take a port and bind a UDP socket to it. Raises ``NoMediaPort`` when there is none.
+
+        Args:
+            now: loop time, s.
+        """
+        for _ in range(len(self._free)):
+            port, rested_at = self._free[0]
+            if rested_at > now:
+                break  # those behind it were given back later still
+            self._free.popleft()
+            bound = self._bind(port)
+            if bound is not None:
+                return port, bound
+            self._free.append((port, now + QUARANTINE_S))  # somebody else on this machine has it
+        raise NoMediaPort(self._low, self._high)
+
+    def give_back(self, port: int, now: float) -> None:
+        """The port's socket is closed; it may be lent again after a rest."""
+        self._free.append((port, now + QUARANTINE_S))
+
+    def bind_again(self, port: int) -> socket.socket | None:
+        """A new socket on a port that is lent out, for an engine that takes over from one that died."""
+        return self._bind(port)
+
+    def _bind(self, port: int) -> socket.socket | None:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            bound.bind((self._host, port))
+        except OSError as error:
+            bound.close()
+            if error.errno == errno.EADDRINUSE:
+                return None
+            raise
+        return bound

@@ -1,0 +1,132 @@
+"""The engine as the switch sees it: a process that is started, spoken to and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+
+from offhook.media import wire
+
+_READ = 2**18
+_ENDING_S = 2.0
+_log = logging.getLogger(__name__)
+
+# One thread is the rule of the engine; a library that starts its own would break it. And what NumPy frees in one tick it needs
+# in the next: malloc must not hand it back to the kernel in between.
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
+}
+
+
+class EngineProcess:
+    """One engine, from its start to its end.
+
+    Args:
+        heard: called with the events of each message.
+        gone: called once when the engine has ended without being asked to.
+    """
+
+    def __init__(self, heard: Callable[[list[wire.Event]], None], gone: Callable[[], None]) -> None:
+        self._heard, self._gone = heard, gone
+        self._loop = asyncio.get_running_loop()
+        self._unpacker = wire.events()
+        self._unsent: deque[tuple[bytes, socket.socket | None]] = deque()
+        self._writing = self._closed = False
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        with theirs:
+            self._process = start("offhook.media.engine", theirs)
+        self._loop.add_reader(self._socket, self._read)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, command: wire.Command, attached: socket.socket | None = None) -> None:
+        """Send a command; a socket that goes with it is ours no more."""
+        if self._closed:
+            if attached is not None:
+                attached.close()
+            return
+        self._unsent.append((wire.pack(command), attached))
+        if not self._writing:
+            self._write()
+
+    async def aclose(self) -> None:
+        """End it: it closes everything and exits when our end of the socket is closed."""
+        self._close()
+        deadline = self._loop.time() + _ENDING_S
+        while self._process.poll() is None:
+            if self._loop.time() > deadline:
+                _log.error("the media engine did not end by itself: killing it")
+                self._process.kill()
+            await asyncio.sleep(0.005)
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._socket)
+        if self._writing:
+            self._loop.remove_writer(self._socket)
+        self._socket.close()
+        for _, attached in self._unsent:
+            if attached is not None:
+                attached.close()
+        self._unsent.clear()
+
+    def _write(self) -> None:
+        try:
+            while self._unsent:
+                octets, attached = self._unsent[0]
+                sent = socket.send_fds(self._socket, [octets], [attached.fileno()] if attached is not None else [])
+                if attached is not None:
+                    attached.close()
+                if sent < len(octets):
+                    self._unsent[0] = (octets[sent:], None)
+                else:
+                    self._unsent.popleft()
+        except BlockingIOError:
+            if not self._writing:
+                self._loop.add_writer(self._socket, self._write)
+                self._writing = True
+            return
+        except OSError:
+            return  # it has died: reading says so
+        if self._writing:
+            self._loop.remove_writer(self._socket)
+            self._writing = False
+
+    def _read(self) -> None:
+        try:
+            octets = self._socket.recv(_READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            octets = b""
+        if octets:
+            for events in self._unpacker.feed(octets):
+                self._heard(events)
+            return
+        self._close()
+        self._gone()
+
+
+def start(module: str, theirs: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a Python module as a process that inherits this socket, and knows its number from the command line."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        env={**os.environ, **_ENVIRONMENT},
+        stdin=subprocess.DEVNULL,
+    )

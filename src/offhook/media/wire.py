@@ -1,0 +1,343 @@
+"""What the switch and the engine say to each other over their Unix socket.
+
+A message is four octets of length (big-endian) and a MessagePack array: tagged, without names, so that both ends must be of one
+version; they always are, because one starts the other. The switch sends one command a message, the engine all events of a tick
+in one.
+
+Every leg has a number that is never used twice. A ``request`` is a number of the switch's own that comes back with the answer.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+_LENGTH = struct.Struct(">I")
+MESSAGE_LIMIT = 16 * 2**20
+"""Octets. A longer message can only be a mistake of ours."""
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Something one end says to the other."""
+
+
+# --- sounds -------------------------------------------------------------------------------------------------------------------
+
+
+class ClipSound(_Message, frozen=True, tag="c"):
+    path: str
+
+
+class ToneSound(_Message, frozen=True, tag="t"):
+    frequencies_hz: tuple[float, ...]
+    duration_ms: int
+    level_dbov: float
+
+
+class SilenceSound(_Message, frozen=True, tag="s"):
+    duration_ms: int
+
+
+Sound = ClipSound | ToneSound | SilenceSound
+
+
+class Track(msgspec.Struct, frozen=True, array_like=True):
+    sounds: tuple[Sound, ...]
+    times: int
+
+
+# --- commands: the switch to the engine -----------------------------------------------------------------------------------------
+
+
+class OpenLeg(_Message, frozen=True):
+    """The leg's bound UDP socket comes with it (``SCM_RIGHTS``)."""
+
+    leg: int
+
+
+class ConnectLeg(_Message, frozen=True):
+    """Where the leg's RTP goes and how it is coded. Again: the peer has moved, or holds."""
+
+    leg: int
+    host: str
+    port: int
+    payload_type: int
+    codec: str
+    event_payload_type: int | None
+    send: bool
+    receive: bool
+
+
+class CloseLeg(_Message, frozen=True):
+    leg: int
+
+
+class Play(_Message, frozen=True):
+    """Replaces what the leg plays."""
+
+    leg: int
+    playback: int
+    tracks: tuple[Track, ...]
+    stop_on_key: bool
+    skip_ms: int = 0
+    """How much of it was heard already, when an engine takes over from one that died."""
+
+
+class StopPlaying(_Message, frozen=True):
+    leg: int
+    playback: int
+
+
+class SendDigits(_Message, frozen=True):
+    leg: int
+    request: int
+    digits: str
+    tone_ms: int
+    gap_ms: int
+
+
+class WatchSilence(_Message, frozen=True):
+    leg: int
+    request: int
+    minimum_ms: int
+
+
+class WatchBeep(_Message, frozen=True):
+    leg: int
+    request: int
+    duration_ms: int
+    inter_silence_ms: int
+    intra_silence_ms: int
+    threshold: int
+
+
+class Forget(_Message, frozen=True):
+    """Nobody waits any more for what this request asked: digits still to send, a watch."""
+
+    leg: int
+    request: int
+
+
+class MeterLevel(_Message, frozen=True):
+    leg: int
+    interval_ms: int
+    """0 = no longer."""
+
+
+class JoinRoom(_Message, frozen=True):
+    """Everybody in a room hears everybody else. One room at a time."""
+
+    leg: int
+    room: int | None
+
+
+class AttachWriter(_Message, frozen=True):
+    """The engine's end of the socket to the writer process comes with it."""
+
+
+class StartRecording(_Message, frozen=True):
+    leg: int
+    recording: int
+    path: str
+    what: str
+    """``received``, ``sent`` or ``both`` (two channels, received left)."""
+
+
+class StopRecording(_Message, frozen=True):
+    leg: int
+    recording: int
+
+
+class AskStatistics(_Message, frozen=True):
+    leg: int
+    request: int
+
+
+class AskFigures(_Message, frozen=True):
+    request: int
+
+
+Command = (
+    OpenLeg
+    | ConnectLeg
+    | CloseLeg
+    | Play
+    | StopPlaying
+    | SendDigits
+    | WatchSilence
+    | WatchBeep
+    | Forget
+    | MeterLevel
+    | JoinRoom
+    | AttachWriter
+    | StartRecording
+    | StopRecording
+    | AskStatistics
+    | AskFigures
+)
+
+# --- events: the engine to the switch -------------------------------------------------------------------------------------------
+
+
+class Ready(_Message, frozen=True):
+    """The engine runs."""
+
+
+class PlaybackOver(_Message, frozen=True):
+    leg: int
+    playback: int
+    why: str
+    played_ms: int
+
+
+class KeyPressed(_Message, frozen=True):
+    leg: int
+    key: str
+    duration_ms: int
+
+
+class Done(_Message, frozen=True):
+    """What this request waited for has come: the digits are sent, the silence or the beep was heard."""
+
+    leg: int
+    request: int
+
+
+class LevelHeard(_Message, frozen=True):
+    leg: int
+    level_dbov: float
+
+
+class RecordingOver(_Message, frozen=True):
+    leg: int
+    recording: int
+    duration_ms: int
+    error: str
+
+
+class Statistics(_Message, frozen=True):
+    leg: int
+    request: int
+    packets_sent: int
+    packets_received: int
+    packets_lost: int
+    packets_late: int
+    packets_duplicate: int
+    packets_reordered: int
+    jitter_ms: float
+    frames_concealed: int
+
+
+class Figures(_Message, frozen=True):
+    """What the engine itself has cost since it started."""
+
+    request: int
+    legs: int
+    ticks: int
+    leg_ticks: int
+    """The sum over all ticks of the legs in them."""
+    ticks_skipped: int
+    cpu_ns: int
+    """Of the whole process."""
+    phases_ns: dict[str, int]
+    """CPU time by step of the tick."""
+    gaps: tuple[int, ...]
+    """How many ticks began 0 to 0.25 ms off the 20 ms after the one before, 0.25 to 0.5 ms off, …; the last counts all beyond."""
+    rss_bytes: int
+    misses: int
+    """Reads that found nothing."""
+
+
+Event = Ready | PlaybackOver | KeyPressed | Done | LevelHeard | RecordingOver | Statistics | Figures
+
+# --- the writer process: one stream carries what to write and, back, what became of it -----------------------------------------
+
+
+class OpenFile(_Message, frozen=True):
+    recording: int
+    path: str
+    channels: int
+
+
+class Frames(_Message, frozen=True):
+    """PCM as it goes into the file."""
+
+    recording: int
+    pcm: bytes
+
+
+class CloseFile(_Message, frozen=True):
+    recording: int
+
+
+Writing = OpenFile | Frames | CloseFile
+
+
+class FileClosed(_Message, frozen=True):
+    recording: int
+    duration_ms: int
+    error: str
+
+
+# --- framing --------------------------------------------------------------------------------------------------------------------
+
+_T = TypeVar("_T")
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def pack(message: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
+    """One message, or several in one, with its length before it."""
+    body = _encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+class Unpacker(Generic[_T]):
+    """Octets in, messages out, whatever pieces they come in.
+
+    Args:
+        kind: what a message is, e.g. ``Command`` or ``list[Event]``.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        self._decoder: msgspec.msgpack.Decoder[_T] = msgspec.msgpack.Decoder(kind)
+        self._buffer = bytearray()
+
+    def feed(self, octets: bytes) -> Iterator[_T]:
+        """The messages that are complete now. Raises ``ValueError`` when the stream is not one of ours."""
+        self._buffer += octets
+        return self._take()
+
+    def _take(self) -> Iterator[_T]:
+        start = 0
+        try:
+            while len(self._buffer) - start >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(self._buffer, start)
+                if length > MESSAGE_LIMIT:
+                    raise ValueError(f"a message of {length} octets")
+                end = start + _LENGTH.size + length
+                if end > len(self._buffer):
+                    break
+                body = bytes(memoryview(self._buffer)[start + _LENGTH.size : end])
+                start = end
+                yield self._decoder.decode(body)
+        finally:
+            del self._buffer[:start]
+
+
+def commands() -> Unpacker[Command]:
+    return Unpacker(Command)
+
+
+def events() -> Unpacker[list[Event]]:
+    return Unpacker(list[Event])
+
+
+def writings() -> Unpacker[Writing]:
+    return Unpacker(Writing)
+
+
+def files_closed() -> Unpacker[FileClosed]:
+    return Unpacker(FileClosed)
