@@ -1,0 +1,245 @@
+"""One call: its states, its leg, its timeline, and what its verbs may ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from offhook import causes
+from offhook.audio import PlaybackEnded, Playlist, Track
+from offhook.calls import parameters
+from offhook.calls.ports import Clips, Digits, Hooks, Leg, Playback, Speech
+from offhook.calls.timeline import Timeline
+from offhook.causes import Ending, UrlKind
+from offhook.clock import Clock
+from offhook.errors import Defect, InvalidUrl
+from offhook.events import AudioStarted, AudioStopped, Event, NotificationQueued, Noted
+from offhook.ids import Ids
+from offhook.records import Application, Notification
+from offhook.xml import Element
+
+
+class CallStatus(StrEnum):
+    """The states of a call as its webhooks name them (reference ``xml.md`` section 2.6)."""
+
+    RINGING = "ringing"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The document to go on with."""
+
+    url: str
+    """As written; it may be relative to the document that names it."""
+    method: str
+    kind: UrlKind
+    parameters: Mapping[str, str]
+    """The element's results, on top of the standard ones."""
+
+
+class CallOver(Exception):
+    """Ends the call from inside a verb: what is left of the document is dropped."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.detail or ending.cause.name)
+        self.ending = ending
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all calls of a node share."""
+
+    hooks: Hooks
+    speech: Speech
+    clips: Clips
+    clock: Clock
+    ids: Ids
+
+
+Perform = Callable[[Element], Awaitable[Next | None]]
+
+
+async def _nothing_performed(_element: Element) -> Next | None:
+    raise Defect("no interpreter runs this call")
+
+
+class Call:
+    """What verbs see. One task runs the document; everything else of the call is a task of ``scope``."""
+
+    def __init__(
+        self, leg: Leg, application: Application, timeline: Timeline, tools: Tools, *, call_uuid: str, scope: asyncio.TaskGroup
+    ) -> None:
+        self.leg = leg
+        self.application = application
+        self.uuid = call_uuid
+        self.tools = tools
+        self.began_at: datetime = tools.clock.wall()
+        self.answered_at: datetime | None = None
+        self.answered_now: float | None = None
+        self.status = CallStatus.RINGING
+        self.document_url = application.answer_url
+        """Where the running document came from: its relative URLs are resolved against it."""
+        self.fetches = 0
+        self.before_answer = False
+        """Inside ``PreAnswer``: sound goes as early media."""
+        self.perform: Perform = _nothing_performed
+        """Runs one element; set by the interpreter, for elements that have children to run."""
+        self._timeline = timeline
+        self._scope = scope
+        self.tail: dict[asyncio.Task[None], None] = {}
+        self._schedule: asyncio.TimerHandle | None = None
+        self._ordered: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._standard = parameters.standard(call_uuid, application.auth_id, leg.facts, direction="inbound", began_at=self.began_at)
+
+    # -- facts -----------------------------------------------------------------------------------------------------
+
+    def note(self, event: Event) -> None:
+        """Write an event on the timeline."""
+        self._timeline.add(event)
+
+    def warn(self, text: str) -> None:
+        """Note something that the customer should mend."""
+        self.note(Noted(text))
+
+    def standard(self, **more: str) -> dict[str, str]:
+        """The standard parameters with the present CallStatus, and more."""
+        return {**self._standard, "CallStatus": self.status.value, **more}
+
+    # -- the leg ---------------------------------------------------------------------------------------------------
+
+    async def answer(self) -> None:
+        """Answer, if it is not answered yet. Raises ``LegGone``."""
+        if self.answered_at is None:
+            await self.leg.answer()
+            self.answered_at = self.tools.clock.wall()
+            self.answered_now = self.tools.clock.now()
+            self.status = CallStatus.IN_PROGRESS
+
+    async def ready_for_audio(self) -> None:
+        """Make sound possible: answer; inside ``PreAnswer``, open early media instead. Raises ``LegGone``."""
+        if self.before_answer and self.answered_at is None:
+            await self.leg.open_early_media()
+        else:
+            await self.answer()
+
+    @asynccontextmanager
+    async def playing(self, what: str, tracks: Sequence[Track], *, stop_on_key: bool = False) -> AsyncIterator[Playback | None]:
+        """Play beside the block; it stops with the block. ``None`` when there is nothing to play."""
+        if not tracks:
+            yield None
+            return
+        self.note(AudioStarted(what))
+        playback = self.leg.play(Playlist(tuple(tracks)), stop_on_key=stop_on_key)
+        ended: PlaybackEnded | None = None
+        try:
+            yield playback
+        finally:
+            playback.stop()
+            with contextlib.suppress(asyncio.CancelledError):
+                ended = await asyncio.shield(playback.wait())
+            if ended is not None:
+                self.note(AudioStopped(what, ended.why.value, ended.played_ms))
+
+    async def play(self, what: str, tracks: Sequence[Track]) -> None:
+        """Play to the end."""
+        async with self.playing(what, tracks) as playback:
+            if playback is not None:
+                await playback.wait()
+
+    def listen(self) -> contextlib.AbstractContextManager[Digits]:
+        """Keys from now on."""
+        return self.leg.listen()
+
+    # -- web hooks -------------------------------------------------------------------------------------------------
+
+    def resolve(self, url: str) -> str:
+        """A URL of the running document, absolute.
+
+        Raises:
+            InvalidUrl: it is not http(s) then.
+        """
+        resolved = urljoin(urldefrag(self.document_url).url, url)
+        try:
+            parts = urlsplit(resolved)
+        except ValueError:
+            raise InvalidUrl(url) from None
+        if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+            raise InvalidUrl(url)
+        return resolved
+
+    async def follow(self, action: str, method: str, *, redirect: bool, results: Mapping[str, str]) -> Next | None:
+        """An element's action URL (reference ``xml.md`` section 1.8): take over with its document, or notify it and go on."""
+        if redirect:
+            return Next(action, method, UrlKind.ACTION, results)
+        if method not in {"GET", "POST"}:
+            self.warn(f"the action's method {method!r} is neither GET nor POST; using POST")
+            method = "POST"
+        await self.notify("action", action, method, {**results, "Event": "Redirect"})
+        return None
+
+    async def notify(self, purpose: str, url: str, method: str, results: Mapping[str, str]) -> None:
+        """Send the standard parameters and ``results`` to a URL whose reply does not matter."""
+        try:
+            resolved = self.resolve(url)
+        except InvalidUrl as error:
+            self.warn(f"{purpose} not sent: {error}")
+            return
+        self.note(NotificationQueued(purpose, resolved))
+        await self.tools.hooks.notify(self.notification(purpose, resolved, method, self.standard(**results)), self.note)
+
+    def notification(self, purpose: str, url: str, method: str, request: Mapping[str, str]) -> Notification:
+        """A notification of this call."""
+        return Notification(
+            id=self.tools.ids.call_uuid(),
+            auth_id=self.application.auth_id,
+            call_uuid=self.uuid,
+            purpose=purpose,
+            url=url,
+            method=method,
+            parameters=request,
+            created_at=self.tools.clock.wall(),
+        )
+
+    # -- beside the document ---------------------------------------------------------------------------------------
+
+    def beside(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run something beside the document, until the call ends; the document's end waits for it (``unfinished``)."""
+        task = self._scope.create_task(work, name=f"{name} of {self.uuid}")
+        self.tail[task] = None
+        task.add_done_callback(lambda done: self.tail.pop(done, None))
+
+    async def unfinished(self) -> None:
+        """Wait for what runs beside the document."""
+        while self.tail:
+            await asyncio.wait(list(self.tail))
+
+    def schedule_hangup(self, after_s: int) -> None:
+        """End the call then; a later schedule replaces an earlier one (reference ``xml.md`` section 13)."""
+        if self._schedule is not None:
+            self._schedule.cancel()
+        self._schedule = asyncio.get_running_loop().call_later(after_s, self.hang_up, causes.SCHEDULED)
+
+    def hang_up(self, ending: Ending) -> None:
+        """End the call from outside of its document: schedule, API, a drain that takes too long. The first one counts."""
+        if not self._ordered.done():
+            self._ordered.set_result(ending)
+
+    async def ordered_to_end(self) -> Ending:
+        """Wait for ``hang_up``."""
+        return await asyncio.shield(self._ordered)
+
+    def close(self) -> None:
+        """Nothing of this call may fire any more."""
+        if self._schedule is not None:
+            self._schedule.cancel()
+        if not self._ordered.done():
+            self._ordered.cancel()

@@ -1,0 +1,124 @@
+"""The loop over the document: fetch, parse, run element after element, follow where they lead (reference ``xml.md`` section 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from offhook import causes, xml
+from offhook.calls.call import Call, CallOver, Next
+from offhook.calls.ports import Reply
+from offhook.calls.verbs import VERBS
+from offhook.causes import Ending, UrlKind
+from offhook.errors import HookFailed, InvalidUrl
+from offhook.events import DocumentLoaded, DocumentRefused, ElementEnded, ElementStarted
+
+MAX_FETCHES = 1000
+"""Documents a call may fetch: a loop of the customer's ends there (section 1.8)."""
+RING_AFTER_S = 0.2
+"""An answer URL that takes longer lets the caller hear ringing; a faster one saves the 180."""
+
+
+async def run(call: Call) -> Ending:
+    """Run a call's documents from the answer URL until none is left; returns how it ended, raises ``CallOver`` the same."""
+    call.perform = lambda element: run_element(call, element)
+    document = await _first_document(call)
+    while True:
+        following = await _run_document(call, document)
+        if following is None:
+            await call.unfinished()
+            return causes.END_OF_DOCUMENT
+        document = await _fetch(call, following)
+
+
+async def _first_document(call: Call) -> xml.Document:
+    """The answer URL's, else the fallback URL's (section 2.9)."""
+    application = call.application
+    parameters = {"Event": "StartApp"}
+    async with _ringing_when_slow(call):
+        try:
+            return await _fetch(call, Next(application.answer_url, application.answer_method, UrlKind.ANSWER, parameters))
+        except CallOver as over:
+            if not application.fallback_url:
+                raise
+            call.warn(f"the answer URL failed ({over}); asking the fallback URL")
+        following = Next(application.fallback_url, application.fallback_method, UrlKind.ANSWER, parameters)
+        return await _fetch(call, following, purpose="fallback")
+
+
+@contextlib.asynccontextmanager
+async def _ringing_when_slow(call: Call) -> AsyncIterator[None]:
+    handle = asyncio.get_running_loop().call_later(RING_AFTER_S, call.leg.ring)
+    try:
+        yield
+    finally:
+        handle.cancel()
+
+
+async def _fetch(call: Call, following: Next, *, purpose: str | None = None) -> xml.Document:
+    """Fetch and parse; every failure ends the call with the code of its kind (hangup-causes section 3)."""
+    kind = following.kind
+    call.fetches += 1
+    if call.fetches > MAX_FETCHES:
+        raise CallOver(causes.INTERNAL_ERROR.because(f"more than {MAX_FETCHES} documents in one call: the application loops"))
+    if following.method not in {"GET", "POST"}:
+        raise CallOver(causes.invalid_method(kind, f"the method {following.method!r} is neither GET nor POST"))
+    try:
+        url = call.resolve(following.url)
+        reply = await call.tools.hooks.fetch(
+            auth_id=call.application.auth_id,
+            purpose=purpose or kind.value,
+            url=url,
+            method=following.method,
+            parameters=call.standard(**{"Event": "Redirect", **following.parameters}),
+            observe=call.note,
+        )
+    except InvalidUrl as error:
+        raise CallOver(causes.invalid_url(kind, str(error))) from None
+    except HookFailed as error:
+        raise CallOver(causes.unreachable(kind, str(error))) from None
+    return _parse(call, reply, kind)
+
+
+def _parse(call: Call, reply: Reply, kind: UrlKind) -> xml.Document:
+    parsed = xml.parse(reply.body, content_type=reply.content_type)
+    problems = tuple(str(problem) for problem in parsed.problems)
+    if parsed.document is None:
+        call.note(DocumentRefused(reply.url, problems))
+        raise CallOver(causes.invalid_xml(kind, problems[0] if problems else "not a usable document"))
+    call.note(DocumentLoaded(reply.url, tuple(type(element).__name__ for element in parsed.document.elements), problems))
+    call.document_url = reply.url
+    return parsed.document
+
+
+async def _run_document(call: Call, document: xml.Document) -> Next | None:
+    """Run the elements in order; the first that names a document ends this one (section 1.8)."""
+    for element in document.elements:
+        following = await run_element(call, element)
+        if following is not None:
+            return following
+    return None
+
+
+async def run_element(call: Call, element: xml.Element) -> Next | None:
+    """Run one element, with its beginning and its end on the timeline."""
+    name = type(element).__name__
+    clock = call.tools.clock
+    verb = VERBS.get(type(element))
+    call.note(ElementStarted(name, element.line, verb.about(element) if verb else ""))
+    if verb is None:
+        raise CallOver(causes.INTERNAL_ERROR.because(f"<{name}> is not supported yet"))
+    began = clock.now()
+    why = "interrupted"
+    try:
+        following = await verb.run(element, call)
+        why = f"goes on with {following.url}" if following is not None else "done"
+    except CallOver as over:
+        why = f"ends the call: {over}"
+        raise
+    finally:
+        call.note(ElementEnded(name, element.line, why, round((clock.now() - began) * 1000)))
+    return following
+
+

@@ -1,0 +1,62 @@
+"""Elements as tracks to play: what ``Speak``, ``Play`` and ``Wait`` sound like, alone or as the prompt of another element."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from offhook.audio import Silence, Track
+from offhook.calls.call import Call
+from offhook.errors import ClipUnavailable, InvalidUrl, SpeechUnavailable
+from offhook.xml import Element, Markup, Play, Speak, Wait
+
+
+async def tracks(elements: Sequence[Element], call: Call) -> tuple[Track, ...]:
+    """The prompt that these elements make, rendered and fetched together so that it plays without gaps."""
+    found = await asyncio.gather(*(_track(element, call) for element in elements))
+    return tuple(track for track in found if track is not None)
+
+
+async def _track(element: Element, call: Call) -> Track | None:
+    match element:
+        case Speak():
+            return await spoken(element, call)
+        case Play():
+            return await played(element.url, element.loop, call)
+        case Wait():
+            return Track((Silence(element.length * 1000),))
+        case _:
+            return None
+
+
+async def spoken(element: Speak, call: Call) -> Track | None:
+    """The text as sound; ``None`` when there is nothing to say or nobody who can say it."""
+    try:
+        sounds = await call.tools.speech.render(
+            element.content, voice=element.voice, language=element.language, observe=call.note
+        )
+    except SpeechUnavailable as error:
+        call.warn(f"nothing is spoken: {error}")
+        return None
+    return Track(sounds, element.loop) if sounds else None
+
+
+async def played(url: str, loop: int, call: Call) -> Track | None:
+    """The file as sound; ``None``, with a note, when it cannot be had (reference ``xml.md`` section 5)."""
+    try:
+        clip = await call.tools.clips.get(call.resolve(url), call.note)
+    except (ClipUnavailable, InvalidUrl) as error:
+        call.warn(f"not played: {error}")
+        return None
+    return Track((clip,), loop)
+
+
+def words(content: Sequence[str | Markup]) -> str:
+    """The bare text of a ``Speak``."""
+    return "".join(part if isinstance(part, str) else words(part.content) for part in content)
+
+
+def shortened(text: str, characters: int = 60) -> str:
+    """Text for the timeline."""
+    text = " ".join(text.split())
+    return text if len(text) <= characters else text[: characters - 1] + "…"
