@@ -13,7 +13,7 @@ _HASHES: dict[str, Callable[[bytes], str]] = {
     "md5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
     "sha-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
-_PAIR = re.compile(r'([A-Za-z0-9\-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|$)', re.ASCII)
+_PAIR = re.compile(r'\s*([A-Za-z0-9\-]{1,64})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|$)', re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Challenge:
     def parse(cls, text: str) -> Challenge:
         """Read one value; raise ``HeaderError`` when it is not a Digest challenge."""
         scheme, _, rest = text.strip().partition(" ")
-        pairs = {name.lower(): _unquote(value) for name, value in _PAIR.findall(rest)}
+        pairs = _pairs(rest)
         if scheme.lower() != "digest" or "realm" not in pairs or "nonce" not in pairs:
             raise HeaderError("WWW-Authenticate", text, "a Digest challenge with realm and nonce")
         return cls(
@@ -95,6 +95,16 @@ def authorize(challenge: Challenge, credentials: Credentials, *, method: str, ur
     if challenge.opaque is not None:
         fields.append(f'opaque="{_quote(challenge.opaque)}"')
     return "Digest " + ", ".join(fields)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """``name=value, …`` up to the first thing that is neither."""
+    pairs: dict[str, str] = {}
+    position = 0
+    while found := _PAIR.match(text, position):
+        pairs.setdefault(found[1].lower(), _unquote(found[2]))
+        position = found.end()
+    return pairs
 
 
 def _quote(text: str) -> str:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from offhook.errors import OffhookError, PeerFault
 
+if TYPE_CHECKING:
+    from offhook.sip.message import Message
+
 
 class SipParseError(PeerFault):
-    """The bytes are not a SIP message. The sentence says what is wrong, in words fit for a 400's reason."""
+    """The bytes are not a SIP message, or not a good one. The sentence says what is wrong, in words fit for a 400's reason."""
+
+    partial: Message | None = None
+    """What could be read of it, where that is enough to answer."""
+    status: int = 400
+    """The answer that says what is wrong."""
+
+    def __init__(self, why: str = "", *, partial: Message | None = None, status: int = 400) -> None:
+        super().__init__(why)
+        self.partial = partial
+        self.status = status
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from offhook.sip.errors import HeaderError
-from offhook.sip.uri import Parameters, _parameters, _show
+from offhook.sip.uri import Parameters, read_parameters, show_parameters
 
 MAGIC = "z9hG4bK"
 """What a branch of RFC 3261 begins with (section 8.1.1.7)."""
@@ -32,8 +32,8 @@ class Address:
 
 
 _VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-.!%*_+`'~]+)\s+"
-    r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.\-_]+)\s*(?::\s*(?P<port>\d{1,5}))?\s*(?P<params>;.*)?\s*",
+    r"SIP ?/ ?2\.0 ?/ ?(?P<transport>[A-Za-z0-9\-.!%*_+`'~]+) "
+    r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.\-_]+) ?(?:: ?(?P<port>\d{1,5}) ?)?(?P<params>;.*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 
@@ -50,16 +50,17 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """Read one value; raise ``HeaderError`` with what stood there and what should have."""
-        found = _VIA.fullmatch(text.strip())
+        # White space may stand almost anywhere here; one blank for each run keeps the pattern linear.
+        found = _VIA.fullmatch(" ".join(text.split()))
         port = int(found["port"]) if found and found["port"] else None
         if found is None or (port is not None and not 0 < port <= 65535):
             raise HeaderError("Via", text, "SIP/2.0/transport host:port;branch=...")
-        return cls(found["transport"].upper(), found["host"].strip("[]"), port, _parameters(found["params"] or ""))
+        return cls(found["transport"].upper(), found["host"].strip("[]"), port, read_parameters(found["params"] or ""))
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port is not None else ""
-        return f"SIP/2.0/{self.transport} {host}{port}{_show(self.parameters)}"
+        return f"SIP/2.0/{self.transport} {host}{port}{show_parameters(self.parameters)}"
 
     def parameter(self, name: str) -> str | None:
         """A parameter's value; ``""`` for one without a value, ``None`` for one that is absent."""

@@ -13,6 +13,9 @@ from offhook.sip.uri import NameAddr, Uri, split_list
 MAX_MESSAGE_BYTES = 65_535
 MAX_HEADER_BYTES = 32_768
 MAX_FIELDS = 256
+MAX_METHOD_CHARACTERS = 64
+MAX_PARTS = 16
+SDP = "application/sdp"
 
 _COMPACT = {
     "a": "accept-contact",
@@ -36,10 +39,21 @@ _COMPACT = {
     "y": "identity",
 }
 _REQUEST_LINE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]{1,64}) ([^ ]+) SIP/2\.0", re.ASCII | re.IGNORECASE)
+_VERSION = re.compile(r"SIP/(\d{1,3}\.\d{1,3})", re.ASCII | re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/2\.0 (\d{3})(?: (.*))?", re.ASCII | re.IGNORECASE)
 _FOLD = re.compile(r"\r\n[ \t]+")
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+", re.ASCII)
 _BLANK = re.compile(rb"\r?\n\r?\n")
+_LINE_END = re.compile(r"\r?\n")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+# How fields are usually spelt, so that the common case is one look-up; every other spelling takes the slow way.
+_USUAL = """
+    Via From To Call-ID CSeq Contact Max-Forwards Content-Type Content-Length Route Record-Route User-Agent Server Allow Supported
+    Require Accept Expires Reason Subject Session-Expires Min-SE Allow-Events Authorization Proxy-Authorization WWW-Authenticate
+    Proxy-Authenticate Date Timestamp P-Asserted-Identity P-Preferred-Identity Privacy Diversion Remote-Party-ID Accept-Language
+""".split()
+_KEYS = {**{name: name.lower() for name in _USUAL}, **{name.lower(): name.lower() for name in _USUAL}, **_COMPACT}
 
 REASONS = {
     100: "Trying",
@@ -51,6 +65,7 @@ REASONS = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
     407: "Proxy Authentication Required",
     408: "Request Timeout",
     415: "Unsupported Media Type",
@@ -73,7 +88,10 @@ REASONS = {
     603: "Decline",
 }
 
+_BOUNDARY = re.compile(r';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
+
 Fields = list[tuple[str, str]]
+Index = dict[str, list[str]]
 
 
 class Message:
@@ -84,11 +102,10 @@ class Message:
         self.body = body
 
     @cached_property
-    def _index(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
+    def _index(self) -> Index:
+        index: Index = {}
         for name, value in self.headers:
-            key = name.lower()
-            index.setdefault(_COMPACT.get(key, key), []).append(value)
+            index.setdefault(_key(name), []).append(value)
         return index
 
     def header(self, name: str) -> str | None:
@@ -115,7 +132,8 @@ class Message:
     @cached_property
     def via(self) -> Via:
         """The topmost hop; raises ``SipParseError`` when there is none."""
-        items = self.items("via")
+        values = self._index.get("via")
+        items = split_list(values[0]) if values else []
         if not items:
             raise SipParseError("the Via field is missing")
         return Via.parse(items[0])
@@ -149,9 +167,23 @@ class Message:
         items = self.items("contact")
         return NameAddr.parse(items[0], "Contact") if items else None
 
+    @property
+    def description(self) -> bytes:
+        """The session description that it carries, ``b""`` for none: the body, or the first SDP part of a multipart body."""
+        if not self.body:
+            return b""
+        kind = media_type(self.header("content-type") or SDP)
+        if kind == SDP:
+            return self.body
+        return _sdp_part(self) if kind.startswith("multipart/") else b""
+
     def _render(self, first: str) -> bytes:
-        lines = [first, *(f"{name}: {value}" for name, value in self.headers), f"Content-Length: {len(self.body)}", "", ""]
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        lines = [first, *[f"{name}: {value}" for name, value in self.headers]]
+        head = "\r\n".join(lines)
+        if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
+            # A value that came from outside must not bring fields of its own.
+            head = "\r\n".join(_CONTROL.sub(" ", line) for line in lines)
+        return f"{head}\r\nContent-Length: {len(self.body)}\r\n\r\n".encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
@@ -196,60 +228,93 @@ def parse_message(data: bytes, *, stream: bool = False) -> Request | Response:
 
     Args:
         data: a datagram, or exactly one message of a stream.
-        stream: the transport is a stream: Content-Length must match (RFC 3261 section 18.3).
+        stream: the transport is a stream: Content-Length must be there (RFC 3261 section 18.3).
 
     Raises:
-        SipParseError: this is no SIP message, or one over the limits.
+        SipParseError: this is no SIP message, or one over the limits. Where it is a request that can still be answered, the
+            error carries what could be read of it, and the status that says what is wrong.
     """
     if len(data) > MAX_MESSAGE_BYTES:
         raise SipParseError("the message is longer than 65535 bytes")
-    data = data.lstrip(b"\r\n")
-    blank = _BLANK.search(data)
-    if blank is None:
-        raise SipParseError("the header has no end")
-    if blank.start() > MAX_HEADER_BYTES:
+    if data[:1] in {b"\r", b"\n"}:
+        data = data.lstrip(b"\r\n")
+    end = data.find(b"\r\n\r\n")
+    start = end + 4
+    if end < 0:
+        blank = _BLANK.search(data)
+        if blank is None:
+            raise SipParseError("the header has no end")
+        end, start = blank.span()
+    if end > MAX_HEADER_BYTES:
         raise SipParseError("the header is longer than 32768 bytes")
-    head = data[: blank.start()].decode("utf-8", "surrogateescape")
-    first, fields = _split_head(head)
-    message = _start(first, fields)
-    message.body = _body(message, data[blank.end() :], stream=stream)
+    message = _read_head(data[:end].decode("utf-8", "surrogateescape"))
+    message.body = _body(message, data[start:], stream=stream)
     return message
 
 
-def _split_head(head: str) -> tuple[str, Fields]:
+def _read_head(head: str) -> Request | Response:
     if "\n " in head or "\n\t" in head:
-        head = _FOLD.sub(" ", head.replace("\r\n", "\n").replace("\n", "\r\n"))
-    first, *lines = head.split("\r\n") if "\r\n" in head else head.split("\n")
+        head = _FOLD.sub(" ", _LINE_END.sub("\r\n", head))
+    first, *lines = head.split("\r\n")
+    if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
+        first, *lines = _LINE_END.split(head)  # bare line feeds are let pass, bare carriage returns are not
+        if "\r" in head.replace("\r\n", "") or "\0" in head:
+            raise SipParseError("there is a control character in the header")
     if len(lines) > MAX_FIELDS:
         raise SipParseError("there are more than 256 header fields")
     fields: Fields = []
+    index: Index = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        if not colon or not _NAME.fullmatch(name) or "\n" in value or "\r" in value or "\0" in value:
-            raise SipParseError(f"{line[:40]!r} is not a header field")
-        fields.append((name, value.strip(" \t")))
-    return first, fields
+        value = value.strip(" \t")
+        key = _KEYS.get(name) if colon else None
+        if key is None:
+            name = name.rstrip(" \t")
+            if not colon or not _NAME.fullmatch(name):
+                raise SipParseError(f"{line[:40]!r} is not a header field")
+            key = _key(name)
+        fields.append((name, value))
+        if key in index:
+            index[key].append(value)
+        else:
+            index[key] = [value]
+    message = _start(first, fields, index)
+    message.__dict__["_index"] = index
+    return message
 
 
-def _start(first: str, fields: Fields) -> Request | Response:
+def _key(name: str) -> str:
+    lower = name.lower()
+    return _COMPACT.get(lower, lower)
+
+
+def _start(first: str, fields: Fields, index: Index) -> Request | Response:
     found = _REQUEST_LINE.fullmatch(first)
     if found is not None:
         return Request(found[1], found[2], fields)
     found = _STATUS_LINE.fullmatch(first)
     if found is not None and 100 <= int(found[1]) <= 699:
         return Response(int(found[1]), found[2] or "", fields)
-    raise SipParseError(f"{first[:40]!r} is neither a request line nor a status line of SIP/2.0")
+    method, _, rest = first.replace("\t", " ").partition(" ")
+    uri, _, version = rest.strip().rpartition(" ")
+    spoken = _VERSION.fullmatch(version)
+    if spoken is None or not uri or len(method) > MAX_METHOD_CHARACTERS or not _NAME.fullmatch(method):
+        raise SipParseError(f"{first[:40]!r} is neither a request line nor a status line of SIP/2.0")
+    partial = Request(method, uri.strip(), fields)
+    partial.__dict__["_index"] = index
+    if spoken[1] != "2.0":
+        raise SipParseError("only SIP/2.0 is spoken here", partial=partial, status=505)
+    raise SipParseError("the request line is not method, URI and SIP/2.0 with one blank between", partial=partial)
 
 
 def content_length(message: Message) -> int | None:
     """The Content-Length, ``None`` when there is none; raises ``SipParseError`` for several different or a bad one."""
-    values = {value.strip() for value in message.headers_all("content-length")}
+    values = message.headers_all("content-length")
     if not values:
         return None
-    text = values.pop()
-    if values or not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise SipParseError("the Content-Length field is not one number")
+    text = values[0]
+    if any(value != text for value in values) or not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise SipParseError("the Content-Length field is not one number", partial=message)
     return int(text)
 
 
@@ -257,11 +322,31 @@ def _body(message: Message, rest: bytes, *, stream: bool) -> bytes:
     length = content_length(message)
     if length is None:
         if stream:
-            raise SipParseError("the Content-Length field is missing, which a stream needs")
+            raise SipParseError("the Content-Length field is missing, which a stream needs", partial=message)
         return rest
     if length > len(rest):
-        raise SipParseError(f"Content-Length says {length} bytes, but {len(rest)} came")
+        raise SipParseError(f"Content-Length says {length} bytes, but {len(rest)} came", partial=message)
     return rest[:length]
+
+
+def media_type(value: str) -> str:
+    """The type of a Content-Type value, in lower case, without its parameters."""
+    return value.partition(";")[0].strip().lower()
+
+
+def _sdp_part(message: Message) -> bytes:
+    """The first part of a multipart body whose type is SDP (RFC 5621); ``b""`` when there is none."""
+    boundary = _BOUNDARY.search(message.header("content-type") or "")
+    if boundary is None:
+        return b""
+    mark = b"--" + (boundary[1] or boundary[2]).encode("utf-8", "surrogateescape")
+    for part in (b"\r\n" + message.body).split(b"\r\n" + mark)[1 : MAX_PARTS + 1]:
+        head, blank, content = part.partition(b"\r\n\r\n")
+        for line in head.decode("latin-1").split("\r\n"):
+            name, _, value = line.partition(":")
+            if blank and _key(name.strip()) == "content-type" and media_type(value) == SDP:
+                return content
+    return b""
 
 
 def respond(
@@ -278,11 +363,23 @@ def respond(
     Args:
         to_tag: added to To when it has none; a 100 goes without.
     """
-    copied: Fields = []
-    for name, value in request.headers:
-        key = _COMPACT.get(name.lower(), name.lower())
-        if key in {"via", "from", "call-id", "cseq"} or (key == "record-route" and 100 < status < 300):
-            copied.append((name, value))
-        elif key == "to":
-            copied.append((name, f"{value};tag={to_tag}" if to_tag and ";tag=" not in value.lower().replace(" ", "") else value))
+    index = request._index
+    copied: Fields = [("Via", value) for value in index.get("via", ())]
+    if 100 < status < 300:
+        copied += [("Record-Route", value) for value in index.get("record-route", ())]
+    copied += [("From", value) for value in index.get("from", ())]
+    for value in index.get("to", ()):
+        copied.append(("To", f"{value};tag={to_tag}" if to_tag and not _has_tag(request) else value))
+    copied += [("Call-ID", value) for value in index.get("call-id", ())]
+    copied += [("CSeq", value) for value in index.get("cseq", ())]
+    if status == 100:
+        copied += [("Timestamp", value) for value in index.get("timestamp", ())]
     return Response(status, reason or REASONS.get(status, "Unknown"), [*copied, *headers], body)
+
+
+def _has_tag(request: Request) -> bool:
+    """Whether To has a tag; a To that cannot be read gets none of ours, lest it become worse."""
+    try:
+        return request.to.tag is not None
+    except SipParseError:
+        return True

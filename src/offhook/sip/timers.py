@@ -6,18 +6,25 @@ import heapq
 from collections.abc import Callable
 
 
+SWEEP_AT = 1024
+"""Cancelled timers that may stand in the heap before they are swept."""
+
+
 class Timer:
     """Something to be done at a point of time. Cancelling it is cheap; its place in the heap goes later."""
 
-    __slots__ = ("_act", "at")
+    __slots__ = ("_act", "_owner", "at")
 
-    def __init__(self, at: float, act: Callable[[], None]) -> None:
+    def __init__(self, at: float, act: Callable[[], None], owner: Timers) -> None:
         self.at = at
         self._act: Callable[[], None] | None = act
+        self._owner = owner
 
     def cancel(self) -> None:
         """Do not do it. Idempotent, also after it was done."""
-        self._act = None
+        if self._act is not None:
+            self._act = None
+            self._owner.one_less()
 
     @property
     def pending(self) -> bool:
@@ -26,8 +33,9 @@ class Timer:
 
     def fire(self) -> None:
         """Do it, once."""
-        act, self._act = self._act, None
+        act = self._act
         if act is not None:
+            self.cancel()
             act()
 
     def __lt__(self, other: Timer) -> bool:
@@ -39,15 +47,24 @@ class Timers:
 
     def __init__(self) -> None:
         self._heap: list[Timer] = []
+        self._pending = 0
 
     def __len__(self) -> int:
-        return sum(timer.pending for timer in self._heap)
+        return self._pending
 
     def at(self, when: float, act: Callable[[], None]) -> Timer:
         """Do ``act`` when ``when`` has come, s of loop time."""
-        timer = Timer(when, act)
+        timer = Timer(when, act, self)
         heapq.heappush(self._heap, timer)
+        self._pending += 1
         return timer
+
+    def one_less(self) -> None:
+        """A timer was done or cancelled. The cancelled are swept when they are most of the heap."""
+        self._pending -= 1
+        if len(self._heap) > SWEEP_AT and len(self._heap) > 4 * self._pending:
+            self._heap[:] = [timer for timer in self._heap if timer.pending]
+            heapq.heapify(self._heap)
 
     @property
     def deadline(self) -> float | None:
@@ -58,10 +75,12 @@ class Timers:
         return heap[0].at if heap else None
 
     def run(self, now: float) -> None:
-        """Do all that is due. Cancelled timers are swept when they are most of the heap."""
+        """Do all that is due. What that sets for a later time waits for the next run."""
         heap = self._heap
         while heap and (heap[0].at <= now or not heap[0].pending):
             heapq.heappop(heap).fire()
-        if len(heap) > 1024 and len(heap) > 4 * len(self):
-            self._heap = [timer for timer in heap if timer.pending]
-            heapq.heapify(self._heap)
+
+    def clear(self) -> None:
+        """Do none of it."""
+        self._heap.clear()
+        self._pending = 0

@@ -28,8 +28,8 @@ TIMEOUT = 64 * T1
 class Wire(Protocol):
     """What a transaction may ask of the core."""
 
-    def transmit(self, data: bytes, address: Address) -> None:
-        """Send bytes."""
+    def transmit(self, data: bytes, address: Address, otherwise: Address | None = None) -> None:
+        """Send bytes; ``otherwise`` is where a response goes when the connection that its request came by is gone."""
 
     def after(self, delay_s: float, act: Callable[[], None]) -> Timer:
         """Do something later."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from offhook.sip.errors import HeaderError
 
@@ -62,7 +62,7 @@ class Uri:
             port=int(port) if port is not None else None,
             scheme=found["scheme"].lower(),
             password=found["password"],
-            parameters=_parameters(found["params"]),
+            parameters=read_parameters(found["params"]),
             headers=found["headers"] or "",
         )
 
@@ -74,17 +74,17 @@ class Uri:
         rest = text[scheme.end() :]
         if scheme[0].lower() == "tel:":
             number, *parameters = rest.split(";")
-            return cls(host="", user=number, scheme="tel", parameters=_parameters("".join(";" + each for each in parameters)))
+            return cls(host="", user=number, scheme="tel", parameters=read_parameters("".join(";" + each for each in parameters)))
         return cls(host=rest, scheme=scheme[0][:-1].lower())
 
     def __str__(self) -> str:
         if self.scheme not in {"sip", "sips"}:
-            return f"{self.scheme}:{self.user if self.scheme == 'tel' else self.host}{_show(self.parameters)}"
+            return f"{self.scheme}:{self.user if self.scheme == 'tel' else self.host}{show_parameters(self.parameters)}"
         user = "" if self.user is None else self.user + (f":{self.password}" if self.password is not None else "") + "@"
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port is not None else ""
         headers = f"?{self.headers}" if self.headers else ""
-        return f"{self.scheme}:{user}{host}{port}{_show(self.parameters)}{headers}"
+        return f"{self.scheme}:{user}{host}{port}{show_parameters(self.parameters)}{headers}"
 
     def parameter(self, name: str) -> str | None:
         """A parameter's value; ``""`` for one without a value, ``None`` for one that is absent."""
@@ -107,7 +107,7 @@ def _host(text: str, whole: str) -> str:
         raise HeaderError("URI", whole, "a SIP URI") from None
 
 
-def _parameters(text: str) -> Parameters:
+def read_parameters(text: str) -> Parameters:
     """Read ``;name=value;flag``; quoted values keep their quotes."""
     found = []
     for part in _split(text, ";"):
@@ -117,28 +117,32 @@ def _parameters(text: str) -> Parameters:
     return tuple(found)
 
 
-def _show(parameters: Parameters) -> str:
+def show_parameters(parameters: Parameters) -> str:
     return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in parameters)
+
+
+_SPECIAL = re.compile(r'[",;<>\\]')
 
 
 def _split(text: str, separator: str) -> list[str]:
     """Split at a separator that stands neither in quotes nor in angle brackets."""
     if '"' not in text and "<" not in text:
         return text.split(separator)
-    parts, start, quoted, depth, skip = [], 0, False, 0, False
-    for position, character in enumerate(text):
-        if skip:
-            skip = False
-        elif quoted:
-            skip = character == "\\"
-            quoted = character != '"'
+    parts, start, quoted, bracketed, skip = [], 0, False, False, -1
+    # Only the characters that mean something are looked at: the cost of a hostile line stays that of one search.
+    for found in _SPECIAL.finditer(text):
+        position, character = found.start(), found[0]
+        if position == skip:
+            continue
+        if character == "\\":
+            skip = position + 1 if quoted else -1
         elif character == '"':
-            quoted = True
-        elif character == "<":
-            depth += 1
-        elif character == ">":
-            depth -= 1
-        elif character == separator and depth == 0:
+            quoted = not quoted and not bracketed
+        elif quoted:
+            continue
+        elif character in "<>":
+            bracketed = character == "<"
+        elif character == separator and not bracketed:
             parts.append(text[start:position])
             start = position + 1
     parts.append(text[start:])
@@ -150,9 +154,10 @@ def split_list(text: str) -> list[str]:
     return [item for item in (part.strip() for part in _split(text, ",")) if item]
 
 
-_NAME_ADDR = re.compile(
-    r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<words>[^<>",;:@]*?))\s*<(?P<uri>[^<>]+)>\s*(?P<params>;.*)?\s*', re.DOTALL
-)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
+_UNQUOTE = re.compile(r"\\(.)", re.DOTALL)
+_NOT_IN_WORDS = re.compile(r'[>",;:@]')
+_CACHED_CHARACTERS = 256
 
 
 @dataclass(frozen=True)
@@ -170,22 +175,40 @@ class NameAddr:
         Raises:
             HeaderError: it is none.
         """
-        found = _NAME_ADDR.fullmatch(text)
-        if found is not None:
-            name = re.sub(r"\\(.)", r"\1", found["quoted"][1:-1]) if found["quoted"] else (found["words"] or "").strip()
-            return cls(Uri.parse(found["uri"].strip()), name, _parameters(found["params"] or ""))
-        bare, *parameters = text.strip().split(";")
-        if "<" in text or ">" in text or '"' in bare or "," in bare or "?" in bare:
+        # The same From and To come with every message of a call: read them once.
+        return _name_addr(text, field) if len(text) <= _CACHED_CHARACTERS else cls._read(text.strip(), field)
+
+    @classmethod
+    def _read(cls, text: str, field: str) -> NameAddr:
+        name, rest = "", text
+        if text.startswith('"'):
+            quoted = _QUOTED.match(text)
+            if quoted is None or not text.startswith("<", quoted.end()):
+                raise HeaderError(field, text, "an address")
+            name, rest = _UNQUOTE.sub(r"\1", quoted[1]), text[quoted.end() :]
+        words, bracket, tail = rest.partition("<")
+        if not bracket:
+            return cls._bare(rest, field)
+        inner, closing, tail = tail.partition(">")
+        tail = tail.strip()
+        if not closing or _NOT_IN_WORDS.search(words) or (tail and not tail.startswith(";")):
             raise HeaderError(field, text, "an address")
-        # Without brackets every parameter belongs to the field, not to the URI (RFC 3261 section 20.10).
-        return cls(Uri.parse(bare.strip()), "", _parameters("".join(";" + each for each in parameters)))
+        return cls(Uri.parse(inner), name or words.strip(), read_parameters(tail))
+
+    @classmethod
+    def _bare(cls, text: str, field: str) -> NameAddr:
+        """Without brackets every parameter belongs to the field, not to the URI (RFC 3261 section 20.10)."""
+        bare, semicolon, parameters = text.partition(";")
+        if ">" in text or '"' in bare or "," in bare or "?" in bare:
+            raise HeaderError(field, text, "an address")
+        return cls(Uri.parse(bare.strip()), "", read_parameters(semicolon + parameters))
 
     def __str__(self) -> str:
         name = ""
         if self.display_name:
             escaped = self.display_name.replace("\\", "\\\\").replace('"', '\\"')
             name = f'"{escaped}" '
-        return f"{name}<{self.uri}>{_show(self.parameters)}"
+        return f"{name}<{self.uri}>{show_parameters(self.parameters)}"
 
     @cached_property
     def tag(self) -> str | None:
@@ -196,6 +219,11 @@ class NameAddr:
         """The same address with this tag."""
         others = tuple(pair for pair in self.parameters if pair[0].lower() != "tag")
         return NameAddr(self.uri, self.display_name, (*others, ("tag", tag)))
+
+
+@lru_cache(maxsize=1024)
+def _name_addr(text: str, field: str) -> NameAddr:
+    return NameAddr._read(text.strip(), field)
 
 
 def is_token(text: str) -> bool:
