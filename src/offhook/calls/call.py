@@ -20,7 +20,7 @@ from offhook.calls.timeline import Timeline
 from offhook.causes import Ending, UrlKind
 from offhook.clock import Clock
 from offhook.errors import Defect, InvalidUrl
-from offhook.events import AudioStarted, AudioStopped, Event, NotificationQueued, Noted
+from offhook.events import AudioStarted, AudioStopped, Event, Noted, NotificationQueued
 from offhook.ids import Ids
 from offhook.records import Application, Notification
 from offhook.xml import Element
@@ -98,7 +98,9 @@ class Call:
         self.tail: dict[asyncio.Task[None], None] = {}
         self._schedule: asyncio.TimerHandle | None = None
         self._ordered: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        self._standard = parameters.standard(call_uuid, application.auth_id, leg.facts, direction="inbound", began_at=self.began_at)
+        self._standard = parameters.standard(
+            call_uuid, application.auth_id, leg.facts, direction="inbound", began_at=self.began_at
+        )
 
     # -- facts -----------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,13 @@ async def close(call: Call, ending: Ending, records: Records, *, hangup_defaults
     await _measure(call)
     call.note(
         CallEnded(
-            call.status.value, ending.telephony, ending.cause.code, ending.cause.name, ending.source.value, duration_s, ending.detail
+            call.status.value,
+            ending.telephony,
+            ending.cause.code,
+            ending.cause.name,
+            ending.source.value,
+            duration_s,
+            ending.detail,
         )
     )
     hangup = _hangup_request(call, ending, duration_s, ended_at, hangup_defaults_to_answer=hangup_defaults_to_answer)

@@ -1,4 +1,4 @@
-"""The loop over the document: fetch, parse, run element after element, follow where they lead (reference ``xml.md`` section 1)."""
+"""The loop over the document: fetch, parse, run element after element, follow where they lead (``xml.md`` section 1)."""
 
 from __future__ import annotations
 
@@ -120,5 +120,3 @@ async def run_element(call: Call, element: xml.Element) -> Next | None:
     finally:
         call.note(ElementEnded(name, element.line, why, round((clock.now() - began) * 1000)))
     return following
-
-

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import phonenumbers
 
-from offhook.causes import Ending
 from offhook.calls.ports import Facts
+from offhook.causes import Ending
 
 BILLING_UNIT_S = 60
 _NO_PRICE = "0.00000"
@@ -52,7 +52,9 @@ def billed(duration_s: int) -> int:
     return -(-duration_s // BILLING_UNIT_S) * BILLING_UNIT_S
 
 
-def of_hangup(ending: Ending, *, duration_s: int, began_at: datetime, answered_at: datetime | None, ended_at: datetime) -> dict[str, str]:
+def of_hangup(
+    ending: Ending, *, duration_s: int, began_at: datetime, answered_at: datetime | None, ended_at: datetime
+) -> dict[str, str]:
     """What the hangup request carries beyond the standard parameters; the time zone is that of the datetimes."""
     parameters = {
         "Event": "Hangup",

@@ -72,7 +72,12 @@ class Service:
         facts = leg.facts
         timeline.add(
             CallArrived(
-                facts.from_number, facts.to_number, "inbound", facts.source, application.name if application else "", facts.sip_call_id
+                facts.from_number,
+                facts.to_number,
+                "inbound",
+                facts.source,
+                application.name if application else "",
+                facts.sip_call_id,
             )
         )
         leg.observe = timeline.add
@@ -112,7 +117,9 @@ class Service:
         """A call that nothing runs: a record and a timeline, no web hook."""
         now = self._tools.clock.wall()
         leg.release(ending)
-        timeline.add(CallEnded("completed", ending.telephony, ending.cause.code, ending.cause.name, ending.source.value, 0, ending.detail))
+        timeline.add(
+            CallEnded("completed", ending.telephony, ending.cause.code, ending.cause.name, ending.source.value, 0, ending.detail)
+        )
         record = CallRecord(
             call_uuid=timeline.call_uuid,
             auth_id=application.auth_id if application else self._settings.auth_id,
@@ -215,13 +222,18 @@ class Service:
 async def _first_ending(call: Call) -> Ending:
     """Run the document until it ends, the far end leaves, or somebody orders the end; the losers are stopped."""
     document = asyncio.ensure_future(_document(call))
-    ways = [asyncio.ensure_future(call.leg.ended()), asyncio.ensure_future(call.ordered_to_end()), document]
+    leaving = asyncio.ensure_future(call.leg.ended())
+    ways: list[asyncio.Future[Ending] | asyncio.Future[Ending | None]] = [
+        leaving,
+        asyncio.ensure_future(call.ordered_to_end()),
+        document,
+    ]
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         # Of several at once the far end's leaving counts: it is what the people on the line saw.
-        ending = next(way for way in ways if way.done()).result()
-        if ending is None:
-            ending = await ways[0]  # the document met a leg that is gone: how it left is on its way
+        found = next(way for way in ways if way.done()).result()
+        # ``None``: the document met a leg that is gone; how it left is on its way.
+        ending = found if found is not None else await leaving
     finally:
         for way in ways:
             way.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from offhook.audio import BEEP, Digit, PlaybackEnd, Track
 from offhook.calls.call import Call, Next
@@ -63,7 +64,7 @@ async def _key_or_end(keys: Digits, playback: Playback) -> Digit | None:
         waiting.cancel()
 
 
-async def _settle(future: asyncio.Future[object]) -> None:
+async def _settle(future: asyncio.Future[Any]) -> None:
     await asyncio.wait([future])
 
 

@@ -1,4 +1,4 @@
-"""``Message``: text messages are no matter of a voice platform; noted, and the document goes on (reference ``xml.md`` section 20)."""
+"""``Message``: no matter of a voice platform; noted, and the document goes on (reference ``xml.md`` section 20)."""
 
 from __future__ import annotations
 
