@@ -1,7 +1,9 @@
-"""The floor of the media benchmark, a process of its own: ``python media_floor.py LEGS``, the peer's ports as JSON on standard input.
+"""The floor of the media benchmark, a process of its own: ``python media_floor.py LEGS``, the peer's ports as JSON on standard
+input.
 
-It does the least that a Python program can do to move the packets: on each of the same number of connected sockets, every 20 ms, one
-``send`` and, where something is readable, one ``recv_into``. Only these two loops are timed; finding out what is readable is not.
+It does the least that a Python program can do to move the packets: on each of the same number of connected sockets, every 20
+ms, one ``send`` and, where something is readable, one ``recv_into``. Only these two loops are timed; finding out what is
+readable is not.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ PACKET = bytes([0x80]) + bytes(171)
 
 
 def main() -> None:
-    """Print the own ports; then, for every line that says for how many seconds, the CPU time of sending, of reading, and the counts."""
+    """Print the own ports; then, for every line that says for how many seconds, the CPU time of sending, of reading, and the
+    counts."""
     legs = int(sys.argv[1])
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) for _ in range(legs)]
     epoll = select.epoll()

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from offhook.audio import RATE_HZ, Clip, Playlist, Track
 from offhook.clock import Clock
@@ -62,6 +63,13 @@ class MediaResult:
         """The median over the rounds of one of their figures."""
         return statistics.median(getattr(turn, name) for turn in self.rounds)
 
+    def within_ms(self) -> dict[str, float]:
+        """Which part of the ticks, in percent, began so close to 20 ms after the one before."""
+        total = sum(self.gaps) or 1
+        return {
+            str(limit): round(100 * sum(self.gaps[: int(limit * 4)]) / total, 2) for limit in (0.25, 0.5, 0.75, 1.0, 2.0, 5.0)
+        }
+
     def as_json(self) -> dict[str, object]:
         return {
             "legs": self.legs,
@@ -73,16 +81,10 @@ class MediaResult:
             "epoll_us_per_leg_tick": round(self.middle("asking_us"), 3),
             "phases_us_per_leg_tick": {name: round(us, 3) for name, us in self.phases_us.items()},
             "memory_kb_per_leg": round(self.memory_kb_per_leg, 1),
-            "ticks_within_ms": within_ms(self.gaps),
+            "ticks_within_ms": self.within_ms(),
             "ticks_skipped": self.ticks_skipped,
             "packets_lost_percent": round(self.packets_lost_percent, 3),
         }
-
-
-def within_ms(gaps: tuple[int, ...]) -> dict[str, float]:
-    """Which part of the ticks, in percent, began so close to 20 ms after the one before."""
-    total = sum(gaps) or 1
-    return {str(limit): round(100 * sum(gaps[: int(limit * 4)]) / total, 2) for limit in (0.25, 0.5, 0.75, 1.0, 2.0, 5.0)}
 
 
 async def measure(legs: int, seconds: float, *, rooms: bool) -> MediaResult:
@@ -215,6 +217,6 @@ async def _say(process: Process, message: object) -> None:
     await process.stdin.drain()
 
 
-async def _hear(process: Process) -> list:  # type: ignore[type-arg]
+async def _hear(process: Process) -> Any:
     assert process.stdout is not None
-    return json.loads(await process.stdout.readline())  # type: ignore[no-any-return]
+    return json.loads(await process.stdout.readline())

@@ -1,7 +1,7 @@
 """The far end of the media benchmark, a process of its own: ``python media_peer.py LEGS``.
 
-It holds two sockets a leg, one for each thing that is measured, and every 20 ms sends and reads on those of one group. What it is to do comes
-as JSON lines on its standard input; it answers the first with the ports that it has bound.
+It holds two sockets a leg, one for each thing that is measured, and every 20 ms sends and reads on those of one group. What it
+is to do comes as JSON lines on its standard input; it answers the first with the ports that it has bound.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import numpy as np
 
 PERIOD_S = 0.02
 FRAMES = 50
-RTP = np.dtype([("flags", "u1"), ("type", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4"), ("payload", "u1", 160)])
+RTP = np.dtype(
+    [("flags", "u1"), ("type", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4"), ("payload", "u1", 160)]
+)
 
 
 class Group:

@@ -19,11 +19,12 @@ Slots = NDArray[np.intp] | slice
 """Which legs: an index array, or a slice when it is all of them, because a slice of an array is a view and costs nothing."""
 Matrix = NDArray[Any]
 
-FRAMES_PER_SECOND = 1000 // FRAME_MS
+BLOCK = 256
+"""Legs at a time, where a step computes something on the way that is larger than what it gives."""
 SAMPLES_PER_MS = RATE_HZ // 1000
 
 __all__ = [
-    "FRAMES_PER_SECOND",
+    "BLOCK",
     "FRAME_MS",
     "FRAME_SAMPLES",
     "RATE_HZ",

@@ -8,22 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from offhook.media import wire
-from offhook.media.engine.arrays import FRAME_MS, FRAME_SAMPLES, Reals
+from offhook.media.engine.arrays import BLOCK, FRAME_MS, FRAME_SAMPLES, Reals
 from offhook.media.engine.legs import Leg, Legs
 
 SILENCE_POWER = float(256**2)
 """Mean square of the samples (an RMS of 256, -42 dBov) below which a frame is silence. Line noise lies well below, speech well
 above."""
 FLOOR_DBOV = -127.0
-_BLOCK = 256
-"""Legs at a time, so that what is computed on the way stays in the cache."""
 
 
 def measure(legs: Legs, scratch: Reals) -> None:
     """The power of each leg's frame, and for how many ticks it has been silent."""
     count = legs.count
-    for begin in range(0, count, _BLOCK):
-        rows = slice(begin, min(begin + _BLOCK, count))
+    for begin in range(0, count, BLOCK):
+        rows = slice(begin, min(begin + BLOCK, count))
         samples = scratch[: rows.stop - begin]
         np.copyto(samples, legs.pcm[rows])
         np.vecdot(samples, samples, out=legs.power[rows])
@@ -36,7 +34,7 @@ def measure(legs: Legs, scratch: Reals) -> None:
 
 def scratch() -> Reals:
     """What ``measure`` computes in."""
-    return np.empty((_BLOCK, FRAME_SAMPLES), np.float32)
+    return np.empty((BLOCK, FRAME_SAMPLES), np.float32)
 
 
 def dbov(power: float) -> float:

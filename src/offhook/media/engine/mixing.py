@@ -13,8 +13,8 @@ _EMPTY = np.empty(0, np.intp)
 class Rooms:
     """Who is in a room together, sorted once whenever that changes.
 
-    A bridge, a room of two, is by far the most common and needs no sum: each hears the other. Larger rooms are summed once, and everybody
-    hears the sum minus themselves.
+    A bridge, a room of two, is by far the most common and needs no sum: each hears the other. Larger rooms are summed once, and
+    everybody hears the sum minus themselves.
     """
 
     def __init__(self) -> None:

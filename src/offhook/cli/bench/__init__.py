@@ -1,0 +1,16 @@
+"""``offhook bench``: what Offhook costs, as ratios measured in one run."""
+
+from __future__ import annotations
+
+import typer
+
+from offhook.cli.bench import media
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount ``bench`` with a command for each benchmark."""
+    group = typer.Typer(name="bench", help="Measure what Offhook costs on this machine.", no_args_is_help=True)
+    group.command("media")(media.run)
+    app.add_typer(group)
