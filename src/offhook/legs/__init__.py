@@ -77,7 +77,11 @@ async def dialling(
             uri, caller=caller, body=offered.to_bytes(), headers=headers, transport=transport, credentials=credentials
         )
         facts = LegFacts(
-            from_number=party(caller.uri), to_number=party(uri), to_user=uri.user or "", to_domain=uri.host, sip_call_id=invite.call_id
+            from_number=party(caller.uri),
+            to_number=party(uri),
+            to_user=uri.user or "",
+            to_domain=uri.host,
+            sip_call_id=invite.call_id,
         )
         leg = OutgoingLeg(invite, media, facts, host=host, identity=identity, channel=channel)
     except BaseException:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from offhook import causes
@@ -15,7 +14,7 @@ from offhook.events import Event, MediaAgreed, Noted, Observe
 from offhook.legs import offer_answer
 from offhook.legs.facts import LegFacts
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec
-from offhook.media import Channel, Digits, Media, Playback, RtpPeer
+from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer
 from offhook.sip import Ended, InviteDialog, InviteEvent, Lost, Reinvited, SdpError, sdp
 
 MAX_HELD_EVENTS = 64
@@ -31,7 +30,9 @@ class Leg:
     hung_up_by: Ending = causes.CALLER_HUNG_UP
     """What a BYE of the far end means on this kind of leg."""
 
-    def __init__(self, dialog: InviteDialog, media: Media, facts: LegFacts, *, host: str, identity: int, channel: Channel | None = None) -> None:
+    def __init__(
+        self, dialog: InviteDialog, media: Media, facts: LegFacts, *, host: str, identity: int, channel: Channel | None = None
+    ) -> None:
         """Args:
         host: the address that our session descriptions name.
         identity: the numeric session id for ``o=``.
@@ -101,13 +102,13 @@ class Leg:
         """Return when a beep was heard from this party."""
         await self._audio().heard_beep(pattern)
 
-    def meter(self, interval_ms: int = 200) -> AbstractAsyncContextManager[AsyncIterator[float]]:
+    def meter(self, interval_ms: int = 200) -> Meter:
         """The level of what this party sends, dBov, every ``interval_ms``."""
         return self._audio().meter(interval_ms)
 
-    async def record(self, path: Path) -> None:
-        """Record what this party sends into a WAV file, until the leg is freed."""
-        await self._audio().record(path)
+    async def record(self, path: Path) -> Recording:
+        """Record what this party sends into a WAV file, until that is stopped or the leg is freed."""
+        return await self._audio().record(path)
 
     async def statistics(self) -> RtpStatistics:
         """What the RTP went through; after the leg was freed, what it was at the end."""

@@ -5,9 +5,13 @@ One audio stream a leg; other streams of an offer are refused with port 0. Codec
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from offhook.sip import sdp
+
+Codec = Literal["PCMU", "PCMA"]
 
 CODECS = {"PCMU": 0, "PCMA": 8}
 """What we speak, by preference of ours when we offer, with the static payload types of RFC 3551."""
@@ -26,8 +30,7 @@ class NoCommonCodec(Exception):
 class Agreement:
     """What both sides will send, from our point of view."""
 
-    codec: str
-    """``PCMU`` or ``PCMA``."""
+    codec: Codec
     payload_type: int
     event_payload_type: int | None
     """``None``: the peer takes no telephone-events, keys go as tones."""
@@ -107,15 +110,15 @@ def _choose(description: sdp.SessionDescription) -> tuple[int, Agreement]:
 
 def _agree(description: sdp.SessionDescription, media: sdp.Media) -> Agreement | None:
     host = media.connection or description.connection
-    if not host:
-        return None
+    if not host or not _numeric(host):
+        return None  # a name: as good as extinct in c= lines, and resolving it would let a stranger choose our look-ups
     spoken = _spoken(media)
     voice = next((pair for pair in spoken if pair[0] in CODECS), None)
     if voice is None:
         return None
     send, receive = _MIRROR[media.direction or description.direction or "sendrecv"]
     return Agreement(
-        codec=voice[0],
+        codec=cast(Codec, voice[0]),
         payload_type=voice[1],
         event_payload_type=next((number for name, number in spoken if name == "TELEPHONE-EVENT"), None),
         host=host,
@@ -123,6 +126,14 @@ def _agree(description: sdp.SessionDescription, media: sdp.Media) -> Agreement |
         send=send and host not in _UNSPECIFIED,
         receive=receive,
     )
+
+
+def _numeric(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _spoken(media: sdp.Media) -> list[tuple[str, int]]:
