@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -19,9 +19,10 @@ from offhook.settings import load
 from offhook.store import Store
 
 apps = typer.Typer(help="Applications: the web hooks that run calls.", no_args_is_help=True)
-numbers = typer.Typer(help="Numbers, and the applications that they run.", no_args_is_help=True)
+numbers = typer.Typer(help="Numbers, and the applications that run them.", no_args_is_help=True)
 Config = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
 Data = Annotated[str | None, typer.Option("--data", help="The node's data folder.")]
+T = TypeVar("T")
 
 
 def register(app: typer.Typer) -> None:
@@ -30,5 +31,110 @@ def register(app: typer.Typer) -> None:
     app.add_typer(numbers, name="number")
 
 
-def with_store[T](work: Callable[[Store], Awaitable[T]], config: Path | None, data: str | None) -> T:
-    pass
+def with_store(work: Callable[[Store], Awaitable[T]], config: Path | None, data: str | None) -> T:
+    """Do something with the node's store; the node may be running."""
+    settings = load(file=config, flags={"data": data})
+
+    async def run() -> T:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        store = await Store.open(settings.data / "offhook.db", clock=Clock())
+        try:
+            return await work(store)
+        finally:
+            await store.aclose()
+
+    return asyncio.run(run())
+
+
+async def _main_account(store: Store) -> str:
+    account, is_new = await store.ensure_account(None, None)
+    if is_new:
+        typer.echo(f"account {account.auth_id} token {account.auth_token} (shown once; keep it)", err=True)
+    return account.auth_id
+
+
+@apps.command("add")
+def add_app(
+    name: str,
+    answer_url: Annotated[str, typer.Option(help="Asked what to do when a call arrives.")],
+    answer_method: str = "POST",
+    fallback_url: Annotated[str | None, typer.Option(help="Asked when the answer URL fails.")] = None,
+    hangup_url: Annotated[str | None, typer.Option(help="Told when the call is over; else the answer URL is.")] = None,
+    hangup_method: str = "POST",
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Add an application; prints its id."""
+    for url in (answer_url, fallback_url, hangup_url):
+        if url is not None and not url.lower().startswith(("http://", "https://")):
+            raise typer.BadParameter(f"{url!r} must start with http:// or https://")
+
+    async def work(store: Store) -> str:
+        application = Application(
+            app_id=Ids().app_id(),
+            auth_id=await _main_account(store),
+            name=name,
+            answer_url=answer_url,
+            answer_method=answer_method.upper(),
+            fallback_url=fallback_url,
+            hangup_url=hangup_url,
+            hangup_method=hangup_method.upper(),
+        )
+        await store.add_application(application)
+        return application.app_id
+
+    typer.echo(with_store(work, config, data))
+
+
+@apps.command("list")
+def list_apps(config: Config = None, data: Data = None) -> None:
+    """List the applications."""
+
+    async def work(store: Store) -> list[Application]:
+        return list(await store.applications(await _main_account(store)))
+
+    table = Table("id", "name", "answer URL", "hangup URL", box=None, pad_edge=False)
+    for each in with_store(work, config, data):
+        table.add_row(each.app_id, each.name, f"{each.answer_method} {each.answer_url}", each.hangup_url or "–")
+    Console().print(table)
+
+
+@apps.command("remove")
+def remove_app(app_id: str, config: Config = None, data: Data = None) -> None:
+    """Remove an application; its numbers are left without one."""
+
+    async def work(store: Store) -> None:
+        if await store.application(app_id) is None:
+            raise SettingsError(f"there is no application {app_id}; 'offhook app list' shows them")
+        await store.remove_application(app_id)
+
+    with_store(work, config, data)
+
+
+@numbers.command("add")
+def add_number(
+    number: str, app: Annotated[str, typer.Option(help="The id of the application that runs it.")], config: Config = None, data: Data = None
+) -> None:
+    """Let an application run a number (or any user part of a SIP URI that is called)."""
+
+    async def work(store: Store) -> None:
+        if await store.application(app) is None:
+            raise SettingsError(f"there is no application {app}; 'offhook app list' shows them")
+        await store.set_number(number, await _main_account(store), app)
+
+    with_store(work, config, data)
+
+
+@numbers.command("list")
+def list_numbers(config: Config = None, data: Data = None) -> None:
+    """List the numbers."""
+    table = Table("number", "application", box=None, pad_edge=False)
+    for each in with_store(lambda store: store.numbers(), config, data):
+        table.add_row(each.number, each.app_id or "–")
+    Console().print(table)
+
+
+@numbers.command("remove")
+def remove_number(number: str, config: Config = None, data: Data = None) -> None:
+    """Forget a number."""
+    with_store(lambda store: store.remove_number(number), config, data)
