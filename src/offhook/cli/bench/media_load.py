@@ -61,7 +61,7 @@ class MediaResult:
 
     def middle(self, name: str) -> float:
         """The median over the rounds of one of their figures."""
-        return statistics.median(getattr(turn, name) for turn in self.rounds)
+        return float(statistics.median(getattr(turn, name) for turn in self.rounds))
 
     def within_ms(self) -> dict[str, float]:
         """Which part of the ticks, in percent, began so close to 20 ms after the one before."""

@@ -23,17 +23,22 @@ TONALITY = 0.90
 """The part of a frame's energy that lies in its line."""
 STEADY_HZ = 15.0
 """How far the tone may wander from the mean of its frames."""
+STEADY_FACTOR = 3.0
+"""By how much the energy of a frame may differ from their mean. Two tones close to each other look like one that swells and
+fades."""
+BLURRED_FRAMES = 4
+"""Frames of a beep that may be sound but no clean line."""
 _WINDOW = np.hanning(FRAME_SAMPLES + 1)[:FRAME_SAMPLES].astype(np.float32)
 
 
-def lines(frames: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def lines(frames: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The strongest line of each frame.
 
     Args:
         frames: ``[frames, 160]``.
 
     Returns:
-        Its frequency in Hz, and the part of the frame's energy that it holds (0 to 1).
+        Its frequency in Hz, the part of the frame's energy that it holds (0 to 1), and that energy.
     """
     samples = frames.astype(np.float32)
     samples -= samples.mean(axis=1, keepdims=True)
@@ -42,12 +47,12 @@ def lines(frames: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     rows = np.arange(len(frames))
     peak = np.clip(power[:, 1:-1].argmax(axis=1) + 1, 2, power.shape[1] - 3)
     low, middle, high = amplitude[rows, peak - 1], amplitude[rows, peak], amplitude[rows, peak + 1]
-    # A line under a Hann window is three bins wide, and the two beside the peak say how far off its middle it lies.
-    total = low + middle + high
+    # The line of a tone under a Hann window spreads over its neighbours; by how much says where between them it lies.
+    total = low + 2 * middle + high
     offset = np.divide(2 * (high - low), total, out=np.zeros_like(total), where=total > 0)
     held = sum(power[rows, peak + step] for step in (-2, -1, 0, 1, 2))
     whole = power.sum(axis=1)
-    return (peak + offset) * _BIN_HZ, np.divide(held, whole, out=np.zeros_like(whole), where=whole > 0)
+    return (peak + offset) * _BIN_HZ, np.divide(held, whole, out=np.zeros_like(whole), where=whole > 0), whole
 
 
 @dataclass(eq=False, slots=True)
@@ -65,9 +70,11 @@ class BeepWatches:
 
     def __init__(self) -> None:
         self._watches: list[_Watch] = []
-        # Of each watch, a row each: frames of tone so far, frames of gap since, frames of silence after a whole beep.
-        self._state: NDArray[np.int64] = np.empty((0, 3), np.int64)
-        self._sum_hz: NDArray[np.float64] = np.empty(0)
+        # Of each watch, a row each: frames of tone so far, frames of gap since, frames of silence after a whole beep, blurred
+        # frames.
+        self._state: NDArray[np.int64] = np.empty((0, 4), np.int64)
+        self._sums: NDArray[np.float64] = np.empty((0, 2))
+        """Of the frames of tone: their frequencies, and their energies."""
 
     def add(self, leg: Leg, command: wire.WatchBeep) -> None:
         """Wait for a beep of this shape."""
@@ -81,8 +88,8 @@ class BeepWatches:
             command.threshold,
         )
         self._watches.append(watch)
-        self._state = np.vstack([self._state, np.zeros((1, 3), np.int64)])
-        self._sum_hz = np.append(self._sum_hz, 0.0)
+        self._state = np.vstack([self._state, np.zeros((1, 4), np.int64)])
+        self._sums = np.vstack([self._sums, np.zeros((1, 2))])
 
     def drop(self, leg: Leg, request: int | None = None) -> None:
         """Forget one request of a leg, or all of them."""
@@ -106,25 +113,30 @@ class BeepWatches:
             [(watch.tone_frames, watch.gap_frames, watch.silence_frames, watch.threshold) for watch in self._watches]
         )
         tone_frames, gap_frames, silence_frames, threshold = limits.T
-        tone, gap, silence = self._state.T
+        tone, gap, silence, blurred = self._state.T
         sounding = np.abs(frames.astype(np.int32)).mean(axis=1) >= threshold
-        frequency, tonality = lines(frames)
+        frequency, tonality, energy = lines(frames)
         tonal = sounding & (tonality >= TONALITY) & (frequency >= LOWEST_HZ) & (frequency <= HIGHEST_HZ)
-        mean = np.divide(self._sum_hz, tone, out=frequency.copy(), where=tone > 0)
-        same = tonal & (np.abs(frequency - mean) <= STEADY_HZ)
-        beeped = tone >= tone_frames
-        # The frames at the edges of a tone are no clean line: a gap may be sound as well, as long as it is as short as a gap.
+        found = np.stack([frequency, energy], axis=1)
+        mean = np.divide(self._sums, tone[:, np.newaxis], out=found.copy(), where=tone[:, np.newaxis] > 0)
+        swell = np.divide(energy, mean[:, 1], out=np.ones_like(energy), where=mean[:, 1] > 0)
+        steady = (np.abs(frequency - mean[:, 0]) <= STEADY_HZ) & (swell <= STEADY_FACTOR) & (swell >= 1 / STEADY_FACTOR)
+        same = tonal & steady
+        confirming = (tone >= tone_frames) & ~sounding
         gap_now = np.where(same, 0, gap + 1)
-        confirming = beeped & ~sounding
-        silence_now = np.where(confirming, np.maximum(silence, 0) + 1, 0)
-        broken = (gap_now > gap_frames) & ~confirming
-        self._sum_hz = np.where(broken, np.where(tonal, frequency, 0.0), self._sum_hz + np.where(same, frequency, 0.0))
-        tone_now = np.where(broken, tonal.astype(np.int64), tone + same)
-        self._state = np.stack([tone_now, np.where(broken, 0, gap_now), silence_now], axis=1)
+        silence_now = np.where(confirming, silence + 1, 0)
+        # Where the tone begins, pauses and ends, a frame is no clean line; elsewhere it has to be.
+        blurred_now = blurred + (sounding & ~same)
+        broken = ((gap_now > gap_frames) & ~confirming) | (blurred_now > BLURRED_FRAMES)
+        tone_now = np.where(broken, tonal, tone + same)
+        self._sums = np.where(broken, tonal, same)[:, np.newaxis] * found + np.where(broken, 0, 1)[:, np.newaxis] * self._sums
+        self._state = np.stack(
+            [tone_now, np.where(broken, 0, gap_now), silence_now, np.where(broken, 0, blurred_now)], axis=1
+        ).astype(np.int64)
         heard: Flags = silence_now >= silence_frames
         return heard
 
     def _keep(self, wanted: list[bool]) -> None:
         self._watches = [watch for watch, keep in zip(self._watches, wanted, strict=True) if keep]
         self._state = self._state[wanted]
-        self._sum_hz = self._sum_hz[wanted]
+        self._sums = self._sums[wanted]

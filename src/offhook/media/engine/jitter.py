@@ -17,8 +17,9 @@ DELAY_FRAMES = 2
 """40 ms, to which the wait for the next tick adds 0 to 20 ms."""
 LATE_LIMIT = -50
 """Frames. What is a second late or more belongs to a stream that has jumped."""
-LATE_RUN = 4
-"""So many late packets one after another, and the playout point is wrong."""
+LATE_TICKS = 5
+"""When for so long nothing has come in time, the playout point is wrong. (Many late packets at once are only the end of a
+stall.)"""
 DEEP_FRAMES = DELAY_FRAMES + 2
 DEEP_RUN = 50
 """A second of packets that all wait longer than they need to: play one frame less."""
@@ -37,13 +38,14 @@ def account(
     now = np.uint32(tick * FRAME_SAMPLES & 0xFFFFFFFF)
     ahead = _ahead(legs, now, slots, timestamp)
     known = legs.synced[slots] & (legs.ssrc_in[slots] == ssrc) & (ahead >= LATE_LIMIT) & (ahead < RING_SLOTS)
-    known &= legs.late_run[slots] < LATE_RUN
+    late_since = legs.late_since[slots]
+    known &= (late_since < 0) | (tick - late_since < LATE_TICKS)
     if not known.all():
         rows = legs.index[: legs.count][slots]
         for i in np.flatnonzero(~known):
             _begin(legs, tick, int(rows[i]), int(sequence[i]), int(timestamp[i]), int(ssrc[i]))
         ahead = _ahead(legs, now, slots, timestamp)
-    _follow(legs, slots, ahead)
+    _follow(legs, tick, slots, ahead)
     _count(legs, now, slots, sequence, timestamp, ahead)
     return tick + ahead
 
@@ -66,18 +68,21 @@ def _begin(legs: Legs, tick: int, slot: int, sequence: int, timestamp: int, ssrc
     legs.ssrc_in[slot] = ssrc
     legs.synced[slot] = True
     legs.origin[slot] = (timestamp - FRAME_SAMPLES * (tick + DELAY_FRAMES)) & 0xFFFFFFFF
+    legs.begins_at[slot] = tick + DELAY_FRAMES
     legs.transit[slot] = _signed(tick * FRAME_SAMPLES - timestamp)
-    legs.late_run[slot] = legs.deep_run[slot] = 0
+    legs.late_since[slot], legs.deep_run[slot] = -1, 0
 
 
 def _signed(number: int) -> int:
     return ((number + 2**31) & 0xFFFFFFFF) - 2**31
 
 
-def _follow(legs: Legs, slots: Slots, ahead: Numbers) -> None:
+def _follow(legs: Legs, tick: int, slots: Slots, ahead: Numbers) -> None:
     """Watch for streams that have drifted away from their playout point."""
-    deep = ahead > DEEP_FRAMES
-    legs.late_run[slots] = (legs.late_run[slots] + 1) * (ahead < 0)
+    late, deep = ahead < 0, ahead > DEEP_FRAMES
+    since = legs.late_since[slots]
+    if late.any() or (since >= 0).any():
+        legs.late_since[slots] = np.where(late, np.where(since < 0, tick, since), -1)
     if deep.any() or legs.deep_run[slots].any():
         legs.deep_run[slots] = (legs.deep_run[slots] + 1) * deep
         overfull = legs.index[: legs.count][slots][legs.deep_run[slots] >= DEEP_RUN]
@@ -104,13 +109,14 @@ def _count(
     legs.jitter[slots] = jitter + (variation - jitter) / np.float32(16)
 
 
-def count_one(legs: Legs, slot: int, sequence: int, ssrc: int) -> None:
+def count_one(legs: Legs, tick: int, slot: int, sequence: int, ssrc: int) -> None:
     """Count a packet that is no audio (a key, comfort noise): it has a number of the same row, so it is not lost."""
     if legs.synced[slot] and int(legs.ssrc_in[slot]) == ssrc:
         moved = ((sequence - int(legs.sequence_highest[slot]) + 2**15) & 0xFFFF) - 2**15
         legs.received[slot] += 1
         legs.reordered[slot] += moved < 0
         legs.sequence_highest[slot] += max(moved, 0)
+        legs.begins_at[slot] = tick + DELAY_FRAMES  # while a key is held no audio comes, and none is missing
 
 
 def store(legs: Legs, tick: int, slots: Slots, due: Numbers, payload: Octets) -> None:
@@ -161,5 +167,5 @@ def due_now(legs: Legs, tick: int) -> tuple[Octets, Flags]:
     count, place = legs.count, tick & (RING_SLOTS - 1)
     present: Flags = legs.due_at[place, :count] == tick
     if not present.all():
-        legs.concealed[:count] += ~present & (legs.latest_due[:count] > tick)
+        legs.concealed[:count] += ~present & (legs.latest_due[:count] > tick) & (legs.begins_at[:count] < tick)
     return legs.ring[place, :count], present

@@ -88,7 +88,10 @@ class Legs:
     """The timestamp that is played in tick 0, modulo 2**32."""
     synced: Flags
     latest_due: Numbers
-    late_run: NDArray[np.int16]
+    begins_at: Numbers
+    """The tick before which nothing of this stream can be missing."""
+    late_since: Numbers
+    """The tick since which everything that comes is late; -1: it is not."""
     deep_run: NDArray[np.int16]
     misses: NDArray[np.int16]
     """Ticks in a row in which a flowing leg had no packet; of another leg, ticks in which it had one."""
@@ -141,7 +144,8 @@ class Legs:
         "origin": _Column(np.uint32),
         "synced": _Column(np.bool_),
         "latest_due": _Column(np.int64, fill=-1),
-        "late_run": _Column(np.int16),
+        "begins_at": _Column(np.int64),
+        "late_since": _Column(np.int64, fill=-1),
         "deep_run": _Column(np.int16),
         "misses": _Column(np.int16),
         "read_again_until": _Column(np.int64),

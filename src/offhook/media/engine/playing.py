@@ -132,7 +132,7 @@ def gather(legs: Legs, arena: Arena) -> list[tuple[int, PlaybackEnd]]:
     """
     count = legs.count
     at, left = legs.at[:count], legs.left[:count]
-    ending = (left < FRAME_SAMPLES).nonzero()[0]
+    ending = (left <= FRAME_SAMPLES).nonzero()[0]
     legs.out[:count] = arena.windows[at]
     at += legs.step[:count]
     left -= FRAME_SAMPLES

@@ -214,7 +214,7 @@ class Reception:
         if packet is None or not leg.receiving or not packet.payload:
             return
         if packet.payload_type != leg.payload_type:
-            jitter.count_one(self._legs, leg.slot, packet.sequence, packet.ssrc)
+            jitter.count_one(self._legs, tick, leg.slot, packet.sequence, packet.ssrc)
         if packet.payload_type == leg.event_payload_type and leg.keys is not None:
             for press in leg.keys.receive(packet.ssrc, packet.timestamp, packet.marker, packet.payload):
                 self._pressed(leg, press)
