@@ -30,13 +30,11 @@ from offhook.xml.problems import Problem, Severity
 from offhook.xml.serialise import serialise
 from offhook.xml.sip_headers import sip_headers
 from offhook.xml.tree import MAX_BYTES
-from offhook.xml.voices import POLLY, PollyVoice
 
 __all__ = [
     "DTMF",
     "ELEMENTS",
     "MAX_BYTES",
-    "POLLY",
     "TABLE",
     "Attribute",
     "Conference",
@@ -52,7 +50,6 @@ __all__ = [
     "Number",
     "Parsed",
     "Play",
-    "PollyVoice",
     "PreAnswer",
     "Problem",
     "Record",

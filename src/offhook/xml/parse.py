@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from email.message import Message as MimeMessage
 from typing import Any
 
-from offhook.xml import ssml, tree, voices
+from offhook import voices
+from offhook.xml import ssml, tree
 from offhook.xml.elements import (
     ELEMENTS,
     TABLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from offhook.xml.voices import LANGUAGES
+from offhook.voices import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,155 @@
+"""Worker processes: what is heavy, foreign or licensed otherwise runs there, one request at a time, behind a pipe.
+
+A request and its reply are MessagePack maps in frames of a 4-byte big-endian length. A worker is started when it is first asked,
+ends when its standard input ends, and is started anew when it died. This module is both ends: ``Worker`` in the node, ``serve``
+in the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+import msgspec
+
+from offhook.errors import OffhookError
+
+log = logging.getLogger(__name__)
+
+MAX_FRAME_BYTES = 64 << 20
+MAX_WAITING = 256
+"""Requests that may wait for one worker; more are refused at once."""
+_LENGTH = struct.Struct(">I")
+
+
+class WorkerFailed(OffhookError):
+    """The worker refused the request, died twice over it, took too long, or has too much to do."""
+
+
+class Worker:
+    """One worker process, as the node sees it."""
+
+    def __init__(self, module: str, *, timeout_s: float = 60.0) -> None:
+        """Args:
+        module: what the process runs, ``python -m module``; it calls ``serve``.
+        timeout_s: a request that takes longer costs the process its life.
+        """
+        self._module = module
+        self._timeout_s = timeout_s
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now, if any."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    async def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Let the worker do something.
+
+        Raises:
+            WorkerFailed: with the worker's own words, or what happened to it.
+        """
+        if self._closed:
+            raise WorkerFailed(f"{self._module} is stopped")
+        if self._waiting >= MAX_WAITING:
+            raise WorkerFailed(f"{self._module}: {MAX_WAITING} requests wait already")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await self._asked_twice(request)
+        finally:
+            self._waiting -= 1
+
+    async def _asked_twice(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A worker that dies is started anew and asked once more: the fault may have been the last request's."""
+        for attempt in (1, 2):
+            try:
+                reply = await self._exchange(request)
+            except (OSError, EOFError, asyncio.IncompleteReadError) as error:
+                code = await self._kill()
+                log.warning("%s died (%s, exit status %s) in attempt %d", self._module, type(error).__name__, code, attempt)
+                continue
+            except TimeoutError:
+                await self._kill()
+                raise WorkerFailed(f"{self._module} took longer than {self._timeout_s:g} s") from None
+            except asyncio.CancelledError:
+                await self._kill()  # the reply that is on its way would be taken for the next one's
+                raise
+            if "error" in reply:
+                raise WorkerFailed(str(reply["error"]))
+            return reply
+        raise WorkerFailed(f"{self._module} died twice over one request")
+
+    async def _exchange(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        process = await self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        data = msgspec.msgpack.encode(request)
+        process.stdin.write(_LENGTH.pack(len(data)) + data)
+        async with asyncio.timeout(self._timeout_s):
+            await process.stdin.drain()
+            (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
+            if length > MAX_FRAME_BYTES:
+                raise EOFError("a frame that is too long")
+            reply: dict[str, Any] = msgspec.msgpack.decode(await process.stdout.readexactly(length))
+        return reply
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                self._module,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for the node, which then ends its workers in good order
+            )
+        return self._process
+
+    async def _kill(self) -> int | None:
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        return await asyncio.shield(process.wait())
+
+    async def aclose(self) -> None:
+        """End the process. Idempotent."""
+        self._closed = True
+        await self._kill()
+
+
+def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """The worker's whole life: requests in, replies out, until the node is gone. What ``handle`` raises is the reply's error.
+
+    Standard output is the pipe: whatever libraries print goes to standard error instead.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: BinaryIO = sys.stdin.buffer
+    while True:
+        head = requests.read(_LENGTH.size)
+        if len(head) < _LENGTH.size:
+            return
+        request = msgspec.msgpack.decode(requests.read(_LENGTH.unpack(head)[0]))
+        try:
+            reply = handle(request)
+        except Exception as error:  # noqa: BLE001 - the node hears of it and decides
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        data = msgspec.msgpack.encode(reply)
+        replies.write(_LENGTH.pack(len(data)) + data)
+        replies.flush()
