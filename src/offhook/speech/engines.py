@@ -12,7 +12,7 @@ HIBARI = "hibari"
 ESPEAK = "espeak-ng"
 
 _ESPEAK_LANGUAGES = {
-    "arb": "ar", "cmn-cn": "cmn", "cy-gb": "cy", "en-gb-wls": "en-gb", "en-au": "en-gb", "en-in": "en-gb", "en-gb": "en-gb",
+    "arb": "ar", "cmn-cn": "cmn", "cy-gb": "cy", "en-gb-wls": "en", "en-au": "en", "en-in": "en", "en-gb": "en",
     "en-us": "en-us", "es-es": "es", "es-mx": "es-419", "es-us": "es-419", "fr-ca": "fr", "fr-fr": "fr", "nb-no": "nb",
     "pt-br": "pt-br", "pt-pt": "pt", "zh-cn": "cmn", "zh": "cmn",
 }  # fmt: skip
