@@ -25,7 +25,7 @@ from offhook.sip.invite import (
     Reinvited,
 )
 from offhook.sip.message import Request, Response, parse_message
-from offhook.sip.stack import Stack
+from offhook.sip.stack import SipSettings, Stack
 from offhook.sip.uri import NameAddr, Uri
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "SdpError",
     "SipBindError",
     "SipParseError",
+    "SipSettings",
     "Stack",
     "Uri",
     "Via",

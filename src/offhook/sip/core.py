@@ -5,36 +5,41 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from offhook.sip.dialog import DialogId
+from offhook.sip.dialog import Dialog, DialogId, hop
 from offhook.sip.digest import Credentials
 from offhook.sip.errors import SipParseError
+from offhook.sip.fitness import ALLOW
 from offhook.sip.headers import MAGIC, Address
-from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite
-from offhook.sip.message import Request, Response, parse_message, respond
+from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite, Phase
+from offhook.sip.message import Message, Request, Response, parse_message, respond
+from offhook.sip.sending import Sending
 from offhook.sip.timers import Timer, Timers
-from offhook.sip.transaction import (
-    ClientTransaction,
-    Cue,
-    InviteServer,
-    NonInviteClient,
-    NonInviteServer,
-    State,
-    Transaction,
-)
+from offhook.sip.transaction import ClientTransaction, InviteServer, NonInviteServer, State, Transaction
 from offhook.sip.uac import Uac
-from offhook.sip.uas import ALLOW, Uas
-from offhook.sip.uri import NameAddr, Uri
+from offhook.sip.uas import Uas
+from offhook.sip.uri import NameAddr, Uri, split_list
+
+Located = Callable[[Address | None, str], None]
+Headers = Sequence[tuple[str, str]]
+
+TRANSPORTS = frozenset({"udp", "tcp"})
+MAX_REASON_CHARACTERS = 120
+
+
+def _as_it_is(address: Address, then: Located) -> None:
+    then(address, "")
 
 
 @dataclass(frozen=True, slots=True)
 class CoreParts:
     """What the core is handed, because it has none of its own."""
 
-    transmit: Callable[[bytes, Address], None]
-    """Send bytes to an address."""
+    transmit: Callable[[bytes, Address, Address | None], None]
+    """Send bytes to an address; a response whose connection is gone goes to the second one."""
     time: Callable[[], float]
     """Loop time, s."""
     token: Callable[[int], str]
@@ -44,6 +49,12 @@ class CoreParts:
     on_invite: Callable[[IncomingInvite], None]
     """A new INVITE came in; its owner answers or refuses it."""
     user_agent: str = "Offhook"
+    locate: Callable[[Address, Located], None] = _as_it_is
+    """Make an IP address of a host name, now or later; with ``None`` and the reason when there is none."""
+    connected: Callable[[Address], bool] = lambda address: address.reliable
+    """Whether a connection to this address stands."""
+    max_transactions: int = 20_000
+    """New INVITEs above this get 503."""
 
 
 class Core:
@@ -55,30 +66,27 @@ class Core:
         self.transactions: dict[tuple[str, ...], Transaction] = {}
         self.dialogs: dict[DialogId, InviteDialog] = {}
         self.merged: dict[tuple[str, str, int], tuple[str, ...]] = {}
+        """The transactions of open INVITEs, by what their copies would have in common."""
         self.dropped = 0
         """Messages that were thrown away: unreadable, or answers to nothing."""
         self.uas = Uas(self)
         self.uac = Uac(self)
+        self._secret = parts.token(32).encode()
 
     # -- what comes in ---------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, source: Address) -> None:
         """Take one message. Nothing that a peer can send raises."""
+        message: Message | None = None
         try:
             message = parse_message(data, stream=source.reliable)
-        except SipParseError as error:
-            self.dropped += 1
-            self._refuse_unreadable(data, source, str(error))
-            return
-        try:
             if isinstance(message, Response):
                 self._response(message)
             else:
                 self._request(message, source)
         except SipParseError as error:
             self.dropped += 1
-            if isinstance(message, Request):
-                self._answer_bad(message, source, str(error))
+            self._answer_bad(error, message or error.partial, source)
 
     def wake(self) -> None:
         """Do what is due."""
@@ -95,74 +103,79 @@ class Core:
             if isinstance(transaction, ClientTransaction):
                 transaction.failed(why)
 
+    def close(self) -> None:
+        """Forget everything; the events of all dialogs end."""
+        for usage in list(self.dialogs.values()):
+            usage.events.close()
+        self.timers.clear()
+        for table in (self.transactions, self.dialogs, self.merged):
+            table.clear()
+        self.uas.close()
+        self.uac.close()
+
     def _response(self, response: Response) -> None:
-        key = ("client", response.via.branch, response.cseq.method)
-        transaction = self.transactions.get(key)
+        # A response with two Via values was meant for somebody behind us (section 8.1.3.3).
+        transaction = None
+        if len(response.headers_all("via")) == 1 and "," not in response.headers_all("via")[0]:
+            transaction = self.transactions.get(("client", response.via.branch, response.cseq.method))
         if isinstance(transaction, ClientTransaction):
             transaction.receive(response)
-        elif response.cseq.method == "INVITE" and 200 <= response.status < 300:
-            self.uac.stray_success(response)
         else:
             self.dropped += 1
 
     def _request(self, request: Request, source: Address) -> None:
         key = server_key(request)
         transaction = self.transactions.get(key)
-        if isinstance(transaction, InviteServer):
-            if request.method == "ACK":
-                transaction.receive(Cue.ACK)
-                if transaction.state is not State.ACCEPTED:
-                    return
+        if request.method == "ACK":
+            if isinstance(transaction, InviteServer) and transaction.state is not State.ACCEPTED:
+                transaction.acknowledge(request)
             else:
-                transaction.receive(Cue.REQUEST)
-                return
-        elif isinstance(transaction, NonInviteServer):
-            transaction.receive(Cue.REQUEST)
-            return
-        if request.method == "ACK":
-            self.uas.ack(request)
-            return
-        _check(request)
-        request.headers[:] = _with_source(request, source)
-        request.__dict__.pop("_index", None)
-        request.__dict__.pop("via", None)
-        self.uas.request(request, key, source)
-
-    def _answer_bad(self, request: Request, source: Address, why: str) -> None:
-        """400 with the reason, where there is enough of a request to answer (RFC 4475 section 3.1.2)."""
-        if request.method == "ACK":
-            return
-        try:
+                self.uas.ack(request)
+        elif isinstance(transaction, InviteServer | NonInviteServer):
+            transaction.receive()
+        else:
+            _check(request)
             reply_to = request.via.reply_to(source)
-            if not (request.header("call-id") and request.header("from") and request.header("to") and request.header("cseq")):
-                return
-        except SipParseError:
-            return
-        response = respond(
-            request, 400, f"Bad Request ({why[:80]})".replace("\r", " ").replace("\n", " "), to_tag=self.parts.token(16)
-        )
-        self.parts.transmit(response.to_bytes(), reply_to)
+            _stamp(request, source)
+            self.uas.request(request, key, source, reply_to)
 
-    def _refuse_unreadable(self, data: bytes, source: Address, why: str) -> None:
-        """A body that is shorter than promised still has a header to answer; anything else is dropped without a word."""
-        if "Content-Length says" not in why or source.reliable:
+    # -- answers without a transaction -----------------------------------------------------------------------------
+
+    def reply(self, request: Request, reply_to: Address, response: Response) -> None:
+        """Send a response and remember nothing (section 8.2.7): a request that comes again is answered again, alike."""
+        self.parts.transmit(response.to_bytes(), reply_to, sent_by(request, reply_to))
+
+    def answer(
+        self, request: Request, status: int, reason: str | None = None, *, headers: Headers = (), tag: str | None = None
+    ) -> Response:
+        """A response outside a dialog. Its tag follows from the request, so that repeats get the same one."""
+        return respond(
+            request, status, reason, to_tag=tag or self._tag(request), headers=[*headers, ("Server", self.parts.user_agent)]
+        )
+
+    def _tag(self, request: Request) -> str:
+        text = "\n".join([request.header("via") or "", request.header("call-id") or "", request.header("cseq") or ""])
+        return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=8).hexdigest()
+
+    def _answer_bad(self, error: SipParseError, message: Message | None, source: Address) -> None:
+        """400 with the reason, where there is enough of a request to answer (RFC 4475 section 3.1.2); else silence."""
+        if not isinstance(message, Request) or message.method == "ACK":
             return
-        head = data.partition(b"\r\n\r\n")[0]
-        lines = [
-            line for line in head.split(b"\r\n") if not line.lower().replace(b" ", b"").startswith((b"content-length:", b"l:"))
-        ]
         try:
-            message = parse_message(b"\r\n".join(lines) + b"\r\n\r\n")
+            reply_to = message.via.reply_to(source)
         except SipParseError:
             return
-        if isinstance(message, Request):
-            self._answer_bad(message, source, why)
+        if all(message.header(name) for name in ("call-id", "from", "to", "cseq")):
+            _stamp(message, source)
+            why = str(error).encode("ascii", "replace").decode()[:MAX_REASON_CHARACTERS]
+            reason = f"Bad Request ({why})" if error.status == 400 else None
+            self.reply(message, reply_to, self.answer(message, error.status, reason))
 
     # -- Wire: what transactions ask for ---------------------------------------------------------------------------
 
-    def transmit(self, data: bytes, address: Address) -> None:
+    def transmit(self, data: bytes, address: Address, otherwise: Address | None = None) -> None:
         """Send bytes."""
-        self.parts.transmit(data, address)
+        self.parts.transmit(data, address, otherwise)
 
     def after(self, delay_s: float, act: Callable[[], None]) -> Timer:
         """Do something later."""
@@ -172,7 +185,9 @@ class Core:
         """A transaction has terminated."""
         self.transactions.pop(transaction.key, None)
         if isinstance(transaction, InviteServer):
-            self.merged.pop(merge_key(transaction.request), None)
+            mark = merge_key(transaction.request)
+            if self.merged.get(mark) == transaction.key:
+                del self.merged[mark]
             self.uas.transaction_over(transaction)
 
     # -- shared by both sides --------------------------------------------------------------------------------------
@@ -191,56 +206,53 @@ class Core:
         return f"<{Uri(host=host, port=port, user=user, parameters=parameters)}>"
 
     def common(self) -> list[tuple[str, str]]:
-        """Fields that all our requests and responses of a dialog carry."""
+        """Fields that our requests within a dialog carry."""
         return [("Allow", ALLOW), ("User-Agent", self.parts.user_agent)]
 
-    def dialog_request(
-        self,
-        usage: InviteDialog,
-        method: str,
-        on_response: Callable[[Response], None],
-        on_failure: Callable[[str], None],
-        *,
-        headers: Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
-    ) -> None:
-        """Send a request other than INVITE within a dialog."""
-        address = usage.dialog.next_hop()
-        usage.dialog.local_sequence += 1
-        via, branch = self.via(address)
-        request = usage.dialog.request(
-            method,
-            via=via,
-            contact=None,
-            sequence=usage.dialog.local_sequence,
-            headers=[*headers, ("User-Agent", self.parts.user_agent)],
-            body=body,
-        )
-        usage.sent(request)
-        transaction = NonInviteClient(self, ("client", branch, method), request, address, State.TRYING, on_response, on_failure)
-        self.transactions[transaction.key] = transaction
-        transaction.start(4.0)
+    def locate(self, usage: InviteDialog, then: Callable[[Address | None, str, bool], None]) -> None:
+        """Find where the next request of a dialog goes: its address, or ``None`` and why; and whether we may choose TCP or UDP.
 
-    def add_dialog(self, usage: InviteDialog) -> None:
-        """Find it by its id from now on."""
-        self.dialogs[usage.dialog.id] = usage
+        Over TCP the connection that the dialog came by is used while it stands: a peer behind NAT has no other.
+        """
+        dialog, peer = usage.dialog, usage.peer
+        uri = dialog.next_uri()
+        wanted = hop(uri, dialog.transport or "udp")
+        same_way = wanted.transport == peer.transport == "tcp" and (not dialog.route_set or wanted.host == peer.host)
+        if same_way and usage.phase is not Phase.EARLY and self.parts.connected(peer):
+            then(peer, "", False)
+            return
+        if wanted.transport not in TRANSPORTS or not wanted.host:
+            then(None, f"transport: {uri} cannot be reached by UDP or TCP", False)
+            return
+        free = dialog.transport is None and uri.transport is None
+        self.parts.locate(wanted, lambda address, why: then(address, why, free))
+
+    def add_dialog(self, usage: InviteDialog, dialog_id: DialogId | None = None) -> None:
+        """Find it by its id, or by that of an early fork, from now on."""
+        found = dialog_id or usage.dialog.id
+        if found not in usage.ids:
+            usage.ids.append(found)
+        self.dialogs[found] = usage
 
     def remove_dialog(self, usage: InviteDialog) -> None:
         """It is over; requests for it get 481."""
-        if self.dialogs.get(usage.dialog.id) is usage:
-            del self.dialogs[usage.dialog.id]
+        usage.phase = Phase.OVER
+        for each in usage.ids:
+            if self.dialogs.get(each) is usage:
+                del self.dialogs[each]
+        usage.ids.clear()
 
     # -- wishes of the dialogs -------------------------------------------------------------------------------------
 
-    def provisional(self, usage: IncomingInvite, status: int, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
+    def provisional(self, usage: IncomingInvite, status: int, body: bytes, headers: Headers) -> None:
         """180 or 183."""
         self.uas.provisional(usage, status, body, headers)
 
-    def accept(self, usage: IncomingInvite, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
+    def accept(self, usage: IncomingInvite, body: bytes, headers: Headers) -> None:
         """200 to an INVITE."""
         self.uas.accept(usage, body, headers)
 
-    def refuse(self, usage: IncomingInvite, status: int, reason: str | None, headers: Sequence[tuple[str, str]]) -> None:
+    def refuse(self, usage: IncomingInvite, status: int, reason: str | None, headers: Headers) -> None:
         """300 to 699 to an INVITE."""
         self.uas.refuse(usage, status, reason, headers)
 
@@ -251,16 +263,26 @@ class Core:
     def invite(
         self,
         target: Uri,
-        address: Address,
         *,
         caller: NameAddr,
         callee: NameAddr | None = None,
         body: bytes = b"",
-        headers: Sequence[tuple[str, str]] = (),
+        headers: Headers = (),
+        transport: str | None = None,
         credentials: Credentials | None = None,
     ) -> OutgoingInvite:
-        """Send an INVITE to ``target`` by way of ``address``."""
-        return self.uac.invite(target, address, caller, callee or NameAddr(target), body, headers, credentials)
+        """Send an INVITE to ``target``; without ``transport`` the URI says which, or else the length."""
+        address = hop(target, transport or "udp")
+        dialog = Dialog(
+            call_id=self.parts.token(32),
+            local=caller.tagged(self.parts.token(16)),
+            remote=callee or NameAddr(replace(target, parameters=(), headers="") if target.scheme != "tel" else target),
+            remote_target=target,
+            transport=transport,
+        )
+        usage = OutgoingInvite(self, dialog, address, credentials)
+        self.uac.invite(usage, body, headers)
+        return usage
 
     def cancel(self, usage: OutgoingInvite) -> None:
         """Withdraw an INVITE of ours."""
@@ -270,40 +292,50 @@ class Core:
         """Offer a change within a dialog."""
         self.uac.reinvite(usage, body)
 
-    def bye(self, usage: InviteDialog, headers: Sequence[tuple[str, str]]) -> None:
-        """Hang up."""
-        if isinstance(usage, OutgoingInvite) and not usage.confirmed:
-            self.uac.cancel(usage)
-        elif isinstance(usage, IncomingInvite) and not usage.answered:
-            self.uas.refuse(usage, 480, None, headers)
-        elif isinstance(usage, IncomingInvite) and not usage.confirmed:
-            usage.hangup_waits = headers
-            usage.stop()
-        else:
+    def ack(self, usage: InviteDialog, body: bytes) -> None:
+        """The ACK that waits for our answer."""
+        self.uac.late_ack(usage, body)
+
+    def bye(self, usage: InviteDialog, headers: Headers) -> None:
+        """Hang up, in the way that the phase asks for."""
+        if usage.phase is Phase.CONFIRMED:
             self.hang_up(usage, headers)
+        elif usage.phase is Phase.ANSWERED:
+            usage.phase = Phase.LEAVING
+            usage.hangup_waits = headers  # not before the ACK, or the end of waiting for it (section 15)
+            usage.events.close()
+        elif isinstance(usage, OutgoingInvite):
+            self.uac.cancel(usage)
+        elif isinstance(usage, IncomingInvite):
+            self.uas.refuse(usage, 480, None, headers)
 
-    def hang_up(self, usage: InviteDialog, headers: Sequence[tuple[str, str]] = ()) -> None:
-        """Send BYE and forget the dialog. What the peer says to it does not matter."""
-        if self.dialogs.get(usage.dialog.id) is not usage:
-            usage.stop()
-            return
+    def hang_up(self, usage: InviteDialog, headers: Headers = ()) -> None:
+        """Send BYE. The dialog stays until it is answered, so that a BYE of the peer's which crosses ours finds it."""
+        self.uac.late_ack(usage, b"")
+        usage.phase = Phase.LEAVING
+        usage.events.close()
+        if usage.glare is not None:
+            usage.glare.cancel()
 
-        def answered(response: Response) -> None:
-            usage.received(response)
+        def done(_result: object) -> None:
+            self.remove_dialog(usage)
 
-        def unanswered(_why: str) -> None:
-            pass
-
-        self.dialog_request(usage, "BYE", answered, unanswered, headers=headers)
-        self.remove_dialog(usage)
-        usage.stop()
+        fields = [*headers, ("User-Agent", self.parts.user_agent)]
+        Sending(self, usage, "BYE", headers=fields, on_response=_final(done), on_failure=done).start()
 
     def info(self, usage: InviteDialog, content_type: str, body: bytes) -> None:
         """INFO within a confirmed dialog."""
-        if usage.confirmed and not usage.over:
-            self.dialog_request(
-                usage, "INFO", usage.received, lambda _why: None, headers=[("Content-Type", content_type)], body=body
-            )
+        if usage.phase is Phase.CONFIRMED:
+            fields = [("Content-Type", content_type), ("User-Agent", self.parts.user_agent)]
+            Sending(self, usage, "INFO", headers=fields, body=body, on_response=_ignore, on_failure=_ignore).start()
+
+
+def _ignore(_result: object) -> None:
+    """What the peer says to it changes nothing."""
+
+
+def _final(done: Callable[[Response], None]) -> Callable[[Response], None]:
+    return lambda response: done(response) if response.status >= 200 else None
 
 
 def server_key(request: Request) -> tuple[str, ...]:
@@ -321,32 +353,25 @@ def merge_key(request: Request) -> tuple[str, str, int]:
     return (request.call_id, request.from_.tag or "", request.cseq.number)
 
 
+def sent_by(request: Request, reply_to: Address) -> Address | None:
+    """Where a response goes when the connection that its request came by is gone (section 18.2.2)."""
+    return replace(reply_to, port=request.via.port or 5060) if reply_to.reliable else None
+
+
 def _check(request: Request) -> None:
     """What every request must have (section 8.1.1); raises ``SipParseError``."""
     if request.cseq.method != request.method:
-        raise SipParseError("the method of CSeq is not that of the request")
+        raise SipParseError("the method of CSeq is not that of the request", partial=request)
     _ = request.call_id, request.from_, request.to
     forwards = request.header("max-forwards")
-    if forwards is not None and not (
-        forwards.strip().isascii() and forwards.strip().isdigit() and int(forwards.strip()[:6]) <= 255
-    ):
-        raise SipParseError("Max-Forwards is not a number from 0 to 255")
+    if forwards is not None and not (forwards.isascii() and forwards.isdigit() and len(forwards) <= 9 and int(forwards) <= 255):
+        raise SipParseError("Max-Forwards is not a number from 0 to 255", partial=request)
 
 
-def _with_source(request: Request, source: Address) -> list[tuple[str, str]]:
-    """The fields, with ``received`` and ``rport`` in the topmost Via."""
-    via = request.via
-    seen = via.seen_from(source)
-    if seen is via:
-        return request.headers
-    fields: list[tuple[str, str]] = []
-    done = False
-    for name, value in request.headers:
-        if not done and name.lower() in {"via", "v"}:
-            rest = request.items("via")[1:] if "," in value else []
-            first_line = [str(seen), *rest[: value.count(",")]] if rest else [str(seen)]
-            fields.append((name, ", ".join(first_line)))
-            done = True
-        else:
-            fields.append((name, value))
-    return fields
+def _stamp(request: Request, source: Address) -> None:
+    """Put ``received`` and ``rport`` into the topmost Via, which every response copies."""
+    seen = request.via.seen_from(source)
+    if seen is not request.via:
+        values = request.headers_all("via")
+        values[0] = ", ".join([str(seen), *split_list(values[0])[1:]])
+        request.__dict__["via"] = seen

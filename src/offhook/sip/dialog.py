@@ -27,7 +27,8 @@ class Dialog:
     route_set: tuple[NameAddr, ...] = ()
     local_sequence: int = 0
     remote_sequence: int | None = None
-    transport: str = "udp"
+    transport: str | None = None
+    """What URIs that name none are reached by; ``None`` leaves the choice to the length of the request."""
 
     @property
     def id(self) -> DialogId:
@@ -65,10 +66,18 @@ class Dialog:
             local=self.local,
             remote=response.to,
             remote_target=response.contact.uri if response.contact is not None else self.remote_target,
-            route_set=routes or self.route_set,
+            route_set=routes,
             local_sequence=self.local_sequence,
             transport=self.transport,
         )
+
+    def refresh(self, response: Response) -> None:
+        """Take the target that a 2xx to a re-INVITE names; one that cannot be read changes nothing (section 12.2.1.2)."""
+        try:
+            if response.contact is not None:
+                self.remote_target = response.contact.uri
+        except SipParseError:
+            return
 
     def request(
         self,
@@ -100,11 +109,12 @@ class Dialog:
             return str(self.remote_target), routes
         return str(routes[0]), [*routes[1:], self.remote_target]  # a strict router wants to be the request URI
 
-    def next_hop(self) -> Address:
-        """Where a request of this dialog is sent."""
-        return hop(self.route_set[0].uri if self.route_set else self.remote_target, self.transport)
+    def next_uri(self) -> Uri:
+        """The URI that says where a request of this dialog is sent."""
+        return self.route_set[0].uri if self.route_set else self.remote_target
 
 
-def hop(uri: Uri, transport: str | None = None) -> Address:
-    """Where a URI leads, without DNS: its host, its port or 5060, its transport or the one given (section 18.1.1)."""
-    return Address(uri.parameter("maddr") or uri.host, uri.port or 5060, uri.transport or transport or "udp")
+def hop(uri: Uri, transport: str = "udp") -> Address:
+    """Where a URI leads, without DNS: its host, its port or 5060, its own transport or the one given (section 18.1.1)."""
+    chosen = "tls" if uri.scheme == "sips" else uri.transport or transport
+    return Address(uri.parameter("maddr") or uri.host, uri.port or (5061 if chosen == "tls" else 5060), chosen)

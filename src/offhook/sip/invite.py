@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from offhook.events import Observe, SipReceived, SipSent, unobserved
-from offhook.sip.dialog import Dialog
+from offhook.events import Event, Observe, SipReceived, SipSent
+from offhook.sip.dialog import Dialog, DialogId
 from offhook.sip.digest import Credentials
 from offhook.sip.headers import Address
+from offhook.sip.mailbox import Mailbox
 from offhook.sip.message import Request, Response
+from offhook.sip.timers import Timer
 
 if TYPE_CHECKING:
     from offhook.sip.core import Core
-    from offhook.sip.transaction import InviteClient, InviteServer
+    from offhook.sip.sending import Sending
+    from offhook.sip.transaction import InviteServer
+    from offhook.sip.uas import Repeats
 
-MAX_WAITING_EVENTS = 256
-"""Events that may wait for their owner; a peer that causes more is hung up on."""
+MAX_WAITING_EVENTS = 64
+"""Events that may wait for their owner; requests that would add more are refused with 500."""
+MAX_HELD = 32
+"""Timeline events kept until somebody observes."""
 
 Headers = Sequence[tuple[str, str]]
 
@@ -46,7 +51,7 @@ class Progressed(InviteEvent):
 
 @dataclass(frozen=True, slots=True)
 class Answered(InviteEvent):
-    """Our INVITE got its 200; the ACK has been sent."""
+    """Our INVITE got its 200. The ACK has been sent; where the INVITE had no offer, ``ack`` sends it with the answer."""
 
     body: bytes
     response: Response
@@ -61,14 +66,14 @@ class Refused(InviteEvent):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged(InviteEvent):
-    """The ACK of our 200 came; its body is the answer where the offer was ours."""
+    """The ACK of our 200 came, to the INVITE or to a re-INVITE; its body is the answer where the offer was ours."""
 
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled(InviteEvent):
-    """The INVITE was withdrawn before its final response. Terminal."""
+    """The INVITE was withdrawn before its final response: by the caller, or by our own ``cancel``. Terminal."""
 
     reason: str | None = None
     """The ``Reason`` field of the CANCEL."""
@@ -83,7 +88,7 @@ class Reinvited(InviteEvent):
 
 @dataclass(frozen=True, slots=True)
 class Reanswered(InviteEvent):
-    """The final response to our own re-INVITE."""
+    """The final response to our own re-INVITE. A 200 to one without an offer waits for ``ack``."""
 
     status: int
     body: bytes
@@ -114,6 +119,21 @@ class Lost(InviteEvent):
 TERMINAL = (Refused, Cancelled, Ended, Lost)
 
 
+class Phase(Enum):
+    """How far an INVITE and its dialog are."""
+
+    EARLY = auto()
+    """No final response yet."""
+    CANCELLING = auto()
+    """Ours, withdrawn: the final response is still to come."""
+    ANSWERED = auto()
+    """Theirs, our 200 is out, its ACK is to come."""
+    CONFIRMED = auto()
+    LEAVING = auto()
+    """We hang up: the BYE waits for the ACK, or for its own response."""
+    OVER = auto()
+
+
 class InviteDialog:
     """What both directions share. Iterate it: the events come in order and end after a terminal one.
 
@@ -121,68 +141,86 @@ class InviteDialog:
     """
 
     def __init__(self, core: Core, dialog: Dialog, peer: Address) -> None:
+        self.core = core
+        self.dialog = dialog
         self.peer = peer
         """Where the signalling goes."""
-        self.observe: Observe = unobserved
-        """Gets ``SipReceived`` and ``SipSent`` for each message of the dialog, without repeats."""
-        self.dialog = dialog
-        self.core = core
-        self.confirmed = False
-        self.over = False
+        self.phase = Phase.EARLY
+        self.credentials: Credentials | None = None
+        self.ids: list[DialogId] = []
+        """Under which requests of the peer find this; several while forks of our INVITE are early."""
+        self.repeats: Repeats | None = None
+        """Our 200 while it waits for its ACK."""
+        self.hangup_waits: Headers | None = None
+        """A BYE that waits for that ACK."""
         self.reinvite_server: InviteServer | None = None
-        self.reinvite_client: InviteClient | None = None
-        self._events: deque[InviteEvent] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        """The peer's re-INVITE while it has no final response."""
+        self.reinviting: Sending | None = None
+        """Our own re-INVITE while it has none."""
+        self.reinvite_next: bytes | None = None
+        """An offer of ours that waits until the one before it is through."""
+        self.glare: Timer | None = None
+        self.ack_due: int | None = None
+        """The CSeq of a 200 to which ``ack`` has the answer."""
+        self.events: Mailbox[InviteEvent] = Mailbox()
+        self._observe: Observe | None = None
+        self._held: list[Event] = []
 
     @property
     def call_id(self) -> str:
         """The Call-ID."""
         return self.dialog.call_id
 
+    @property
+    def local_tag(self) -> str:
+        """Our tag."""
+        return self.dialog.local.tag or ""
+
+    @property
+    def remote_tag(self) -> str:
+        """Their tag, empty while it is not known."""
+        return self.dialog.remote.tag or ""
+
+    @property
+    def over(self) -> bool:
+        """Whether a terminal event has come, or we hung up."""
+        return self.events.closed
+
     # -- events ----------------------------------------------------------------------------------------------------
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many events wait for the owner that the peer must be slowed down."""
+        return len(self.events) >= MAX_WAITING_EVENTS
 
     def deliver(self, event: InviteEvent) -> None:
         """Hand an event to the owner; nothing comes after a terminal one."""
-        if self.over:
-            return
-        if len(self._events) >= MAX_WAITING_EVENTS:
-            event = Lost("the peer sends faster than the call can take")
+        self.events.put(event)
         if isinstance(event, TERMINAL):
-            self.over = True
-        self._events.append(event)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self.events.close()
 
     def take_events(self) -> list[InviteEvent]:
         """All events that wait, for owners without an event loop."""
-        taken = list(self._events)
-        self._events.clear()
-        return taken
+        return self.events.take()
+
+    async def next(self) -> InviteEvent:
+        """The next event; raises ``StopAsyncIteration`` after a terminal one, and after our own hanging up."""
+        return await self.events.get()
 
     def __aiter__(self) -> InviteDialog:
         return self
 
     async def __anext__(self) -> InviteEvent:
-        while not self._events:
-            if self.over:
-                raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return self._events.popleft()
-
-    def stop(self) -> None:
-        """No more events: the owner has released the dialog."""
-        self.over = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        return await self.events.get()
 
     # -- wishes ----------------------------------------------------------------------------------------------------
 
     def reinvite(self, body: bytes) -> None:
-        """Offer a change; ``Reanswered`` tells what became of it. Glare (491) is tried again by the core."""
+        """Offer a change; ``Reanswered`` tells what became of it.
+
+        While another change is under way it waits its turn, and of several that wait the last one counts. Glare (491) is tried
+        again by the core (RFC 3261 section 14.1). An empty body asks the peer for an offer: answer that with ``ack``.
+        """
         self.core.reinvite(self, body)
 
     def answer_reinvite(self, body: bytes) -> None:
@@ -193,23 +231,49 @@ class InviteDialog:
         """Refuse the peer's offer: the dialog stays as it was."""
         self.core.answer_reinvite(self, status, b"")
 
+    def ack(self, body: bytes) -> None:
+        """Send the ACK that a 200 to an offerless INVITE of ours waits for, with our answer."""
+        self.core.ack(self, body)
+
     def bye(self, headers: Headers = ()) -> None:
-        """Hang up. Before the ACK of our 200 the BYE waits for it (RFC 3261 section 15)."""
+        """Hang up: an early dialog is cancelled or refused. Between our 200 and its ACK the BYE waits (RFC 3261 section 15)."""
         self.core.bye(self, headers)
 
     def info(self, content_type: str, body: bytes) -> None:
-        """Send an INFO request within the dialog."""
+        """Send an INFO request within the confirmed dialog."""
         self.core.info(self, content_type, body)
 
     # -- the timeline ----------------------------------------------------------------------------------------------
 
+    @property
+    def observe(self) -> Observe:
+        """Gets ``SipReceived`` and ``SipSent`` once for each message of the dialog; set it to get also those from before."""
+        return self._note
+
+    @observe.setter
+    def observe(self, observe: Observe) -> None:
+        self._observe = observe
+        held, self._held = self._held, []
+        for event in held:
+            observe(event)
+
     def received(self, message: Request | Response) -> None:
         """Put a message of the peer's on the timeline."""
-        self.observe(SipReceived(_summary(message), str(message.cseq), str(self.peer)))
+        self._note(SipReceived(_summary(message), message.header("cseq") or "", str(self.peer)))
 
     def sent(self, message: Request | Response) -> None:
         """Put a message of ours on the timeline."""
-        self.observe(SipSent(_summary(message), str(message.cseq), str(self.peer)))
+        self._note(SipSent(_summary(message), message.header("cseq") or "", str(self.peer)))
+
+    def acknowledged_refusal(self, sequence: int) -> None:
+        """Put the ACK of a refusal, which the transaction sends, on the timeline."""
+        self._note(SipSent("ACK", f"{sequence} ACK", str(self.peer)))
+
+    def _note(self, event: Event) -> None:
+        if self._observe is not None:
+            self._observe(event)
+        elif len(self._held) < MAX_HELD:
+            self._held.append(event)
 
 
 def _summary(message: Request | Response) -> str:
@@ -223,10 +287,8 @@ class IncomingInvite(InviteDialog):
         super().__init__(core, dialog, peer)
         self.request = request
         self.server = server
-        self.answered = False
-        self.refused = False
-        self.hangup_waits: Headers | None = None
-        """A BYE that waits for the ACK."""
+        self.reminder: Timer | None = None
+        """Repeats the last provisional response once a minute."""
 
     def ring(self, headers: Headers = ()) -> None:
         """Send 180."""
@@ -251,11 +313,9 @@ class OutgoingInvite(InviteDialog):
     def __init__(self, core: Core, dialog: Dialog, peer: Address, credentials: Credentials | None) -> None:
         super().__init__(core, dialog, peer)
         self.credentials = credentials
-        self.challenged = False
-        self.client: InviteClient | None = None
+        self.inviting: Sending | None = None
         self.heard = False
         """A provisional response came: CANCEL may be sent."""
-        self.cancelling = False
 
     def cancel(self) -> None:
         """Withdraw the INVITE; ``Cancelled`` tells when that is done. After the 200 it hangs up instead."""

@@ -48,11 +48,24 @@ _LINE_END = re.compile(r"\r?\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 # How fields are usually spelt, so that the common case is one look-up; every other spelling takes the slow way.
-_USUAL = """
-    Via From To Call-ID CSeq Contact Max-Forwards Content-Type Content-Length Route Record-Route User-Agent Server Allow Supported
-    Require Accept Expires Reason Subject Session-Expires Min-SE Allow-Events Authorization Proxy-Authorization WWW-Authenticate
-    Proxy-Authenticate Date Timestamp P-Asserted-Identity P-Preferred-Identity Privacy Diversion Remote-Party-ID Accept-Language
-""".split()
+_USUAL = (
+    *(
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Max-Forwards",
+        "Content-Type",
+        "Content-Length",
+        "Route",
+        "Record-Route",
+    ),
+    *("User-Agent", "Server", "Allow", "Allow-Events", "Supported", "Require", "Accept", "Accept-Language", "Expires", "Reason"),
+    *("Subject", "Date", "Timestamp", "Session-Expires", "Min-SE", "Privacy", "P-Asserted-Identity", "Diversion"),
+    *("Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate"),
+)
 _KEYS = {**{name: name.lower() for name in _USUAL}, **{name.lower(): name.lower() for name in _USUAL}, **_COMPACT}
 
 REASONS = {

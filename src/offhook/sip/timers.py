@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-
 SWEEP_AT = 1024
 """Cancelled timers that may stand in the heap before they are swept."""
 

@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from offhook.sip.errors import IllegalTransition
 from offhook.sip.headers import Address
-from offhook.sip.message import Request, Response
+from offhook.sip.message import Request, Response, respond
 from offhook.sip.timers import Timer
 
 T1 = 0.5
@@ -23,6 +23,8 @@ T4 = 5.0
 """How long a message can stay in the network, s."""
 TIMEOUT = 64 * T1
 """Timers B, D, F, H, J, L and M, s."""
+TRYING_AFTER = 0.2
+"""A 100 goes out when the user has said nothing by then, s (section 17.2.1)."""
 
 
 class Wire(Protocol):
@@ -75,10 +77,13 @@ class Transaction:
 
     TABLE: ClassVar[Table]
 
-    def __init__(self, wire: Wire, key: tuple[str, ...], address: Address, start: State) -> None:
+    def __init__(
+        self, wire: Wire, key: tuple[str, ...], address: Address, start: State, otherwise: Address | None = None
+    ) -> None:
         self.key = key
         self.state = start
         self.address = address
+        self.otherwise = otherwise
         self._wire = wire
         self._timers: list[Timer] = []
 
@@ -109,17 +114,20 @@ class Transaction:
         if delay_s <= 0:
             self._move(Cue.LINGERED)
         else:
-            self._after(delay_s, lambda: self._quiet(Cue.LINGERED))
+            self._after(delay_s, self._lingered)
 
-    def _quiet(self, cue: Cue) -> None:
-        self._move(cue)
+    def _lingered(self) -> None:
+        self._move(Cue.LINGERED)
+
+    def _transmit(self, data: bytes) -> None:
+        self._wire.transmit(data, self.address, self.otherwise)
 
     def _repeat(self, data: bytes, interval_s: float, *, cap_s: float | None) -> None:
         """Retransmit with doubling intervals while the state lasts."""
 
         def again() -> None:
             self._move(Cue.REPEAT)
-            self._wire.transmit(data, self.address)
+            self._transmit(data)
             self._repeat(data, interval_s * 2 if cap_s is None else min(interval_s * 2, cap_s), cap_s=cap_s)
 
         if not self.address.reliable:
@@ -155,36 +163,55 @@ class InviteServer(Transaction):
         (State.ACCEPTED, Cue.LINGERED): State.TERMINATED,
     }
 
-    def __init__(self, wire: Wire, key: tuple[str, ...], request: Request, reply_to: Address) -> None:
-        super().__init__(wire, key, reply_to, State.PROCEEDING)
+    def __init__(
+        self, wire: Wire, key: tuple[str, ...], request: Request, reply_to: Address, otherwise: Address | None = None
+    ) -> None:
+        super().__init__(wire, key, reply_to, State.PROCEEDING, otherwise)
         self.request = request
+        self.on_ack: Callable[[Request], None] | None = None
+        """Told once of the ACK of a refusal."""
         self._last: bytes | None = None
+        self._after(TRYING_AFTER, self._say_trying)
 
-    def receive(self, cue: Cue) -> None:
-        """The INVITE came again, or the ACK of a refusal came."""
-        if not self.accepts(cue):
+    def _say_trying(self) -> None:
+        if self._last is None:
+            self.respond(respond(self.request, 100))
+
+    def receive(self) -> None:
+        """The INVITE came again."""
+        if not self.accepts(Cue.REQUEST):
             return
-        state = self._move(cue)
-        if cue is Cue.REQUEST and self._last is not None and state in {State.PROCEEDING, State.COMPLETED}:
-            self._wire.transmit(self._last, self.address)
-        if cue is Cue.ACK and state is State.CONFIRMED and not self._timers:
+        state = self._move(Cue.REQUEST)
+        if self._last is None:
+            self._say_trying()
+        elif state in {State.PROCEEDING, State.COMPLETED}:
+            self._transmit(self._last)
+
+    def acknowledge(self, ack: Request) -> None:
+        """The ACK of a refusal came, perhaps again."""
+        if not self.accepts(Cue.ACK):
+            return
+        fresh = self.state is State.COMPLETED
+        self._move(Cue.ACK)
+        if fresh:
             self._linger(0 if self.address.reliable else T4)
+            if self.on_ack is not None:
+                self.on_ack(ack)
 
     def respond(self, response: Response) -> None:
-        """Send a response of the user's."""
+        """Send a response of the user's; after a 2xx only that one again. Raises ``IllegalTransition`` for any other."""
+        before = self.state
+        self._move(Cue.PROVISIONAL if response.status < 200 else Cue.SUCCESS if response.status < 300 else Cue.FAILURE)
         self._last = response.to_bytes()
-        self._wire.transmit(self._last, self.address)
-        if response.status < 200:
-            self._move(Cue.PROVISIONAL)
-        elif response.status < 300:
-            fresh = self.state is State.PROCEEDING
-            self._move(Cue.SUCCESS)
-            if fresh:
-                self._linger(TIMEOUT)
-        else:
-            self._move(Cue.FAILURE)
+        self._transmit(self._last)
+        if self.state is State.COMPLETED:
             self._repeat(self._last, T1, cap_s=T2)
-            self._after(TIMEOUT, lambda: self._quiet(Cue.TIMEOUT))
+            self._after(TIMEOUT, self._unacknowledged)
+        elif self.state is State.ACCEPTED and before is State.PROCEEDING:
+            self._linger(TIMEOUT)
+
+    def _unacknowledged(self) -> None:
+        self._move(Cue.TIMEOUT)
 
 
 class NonInviteServer(Transaction):
@@ -201,17 +228,19 @@ class NonInviteServer(Transaction):
         (State.COMPLETED, Cue.LINGERED): State.TERMINATED,
     }
 
-    def __init__(self, wire: Wire, key: tuple[str, ...], request: Request, reply_to: Address) -> None:
-        super().__init__(wire, key, reply_to, State.TRYING)
+    def __init__(
+        self, wire: Wire, key: tuple[str, ...], request: Request, reply_to: Address, otherwise: Address | None = None
+    ) -> None:
+        super().__init__(wire, key, reply_to, State.TRYING, otherwise)
         self.request = request
         self._last: bytes | None = None
 
-    def receive(self, cue: Cue) -> None:
+    def receive(self) -> None:
         """The request came again."""
-        if self.accepts(cue):
-            self._move(cue)
+        if self.accepts(Cue.REQUEST):
+            self._move(Cue.REQUEST)
             if self._last is not None:
-                self._wire.transmit(self._last, self.address)
+                self._transmit(self._last)
 
     def respond(self, response: Response) -> None:
         """Send a response of the user's; a second final one is dropped."""
@@ -219,7 +248,7 @@ class NonInviteServer(Transaction):
         if not self.accepts(cue):
             return
         self._last = response.to_bytes()
-        self._wire.transmit(self._last, self.address)
+        self._transmit(self._last)
         self._move(cue)
         if cue is Cue.FINAL:
             self._linger(0 if self.address.reliable else TIMEOUT)
@@ -228,26 +257,30 @@ class NonInviteServer(Transaction):
 class ClientTransaction(Transaction):
     """What both client transactions share: a request, and somebody who wants the responses."""
 
+    BEGINS: ClassVar[State]
+
     def __init__(
         self,
         wire: Wire,
         key: tuple[str, ...],
         request: Request,
         address: Address,
-        start: State,
         on_response: Callable[[Response], None],
         on_failure: Callable[[str], None],
     ) -> None:
-        super().__init__(wire, key, address, start)
+        super().__init__(wire, key, address, self.BEGINS)
         self.request = request
         self._on_response = on_response
         self._on_failure = on_failure
 
-    def start(self, interval_cap_s: float | None) -> None:
-        """Send the request and arm its timers."""
-        data = self.request.to_bytes()
-        self._wire.transmit(data, self.address)
-        self._repeat(data, T1, cap_s=interval_cap_s)
+    REPEAT_CAP: ClassVar[float | None] = None
+    """The longest interval between repeats, s; ``None`` where it doubles without end."""
+
+    def start(self, data: bytes | None = None) -> None:
+        """Send the request (``data``, where the caller has rendered it already) and arm its timers."""
+        data = data if data is not None else self.request.to_bytes()
+        self._transmit(data)
+        self._repeat(data, T1, cap_s=self.REPEAT_CAP)
         self._after(TIMEOUT, self._timed_out)
 
     def _timed_out(self) -> None:
@@ -257,7 +290,7 @@ class ClientTransaction(Transaction):
 
     def failed(self, why: str) -> None:
         """The transport could not send (section 17.1.4)."""
-        if self.state is not State.TERMINATED and self.state in {State.CALLING, State.TRYING, State.PROCEEDING}:
+        if self.state in {State.CALLING, State.TRYING, State.PROCEEDING}:
             self.abort()
             self._on_failure(why)
 
@@ -268,6 +301,8 @@ class ClientTransaction(Transaction):
 
 class InviteClient(ClientTransaction):
     """Section 17.1.1 with RFC 6026 section 7.2."""
+
+    BEGINS = State.CALLING
 
     TABLE: ClassVar[Table] = {
         (State.CALLING, Cue.REPEAT): State.CALLING,
@@ -292,7 +327,7 @@ class InviteClient(ClientTransaction):
         before = self.state
         self._move(cue)
         if cue is Cue.FAILURE:
-            self._wire.transmit(ack_of_refusal(self.request, response).to_bytes(), self.address)
+            self._transmit(ack_of_refusal(self.request, response).to_bytes())
         if before is State.COMPLETED:
             return
         if cue is Cue.FAILURE:
@@ -304,6 +339,9 @@ class InviteClient(ClientTransaction):
 
 class NonInviteClient(ClientTransaction):
     """Section 17.1.2."""
+
+    BEGINS = State.TRYING
+    REPEAT_CAP = T2
 
     TABLE: ClassVar[Table] = {
         (State.TRYING, Cue.REPEAT): State.TRYING,

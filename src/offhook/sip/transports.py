@@ -6,11 +6,9 @@ import asyncio
 import re
 from collections.abc import Callable
 
-from offhook.sip.errors import SipParseError
 from offhook.sip.headers import Address
 from offhook.sip.message import MAX_HEADER_BYTES, MAX_MESSAGE_BYTES
 
-MAX_CONNECTIONS = 4096
 IDLE_S = 300.0
 """A connection that was silent so long is closed when room is needed, s."""
 CONNECT_S = 5.0
@@ -18,7 +16,11 @@ HEADER_S = 10.0
 """A message that was begun must have its whole header and body by then, s."""
 MAX_UNSENT_BYTES = 1 << 20
 
+MAX_WAITING = 64
+"""Messages that wait for one connection to stand; more are lost, as they may be."""
+
 Receive = Callable[[bytes, Address], None]
+Failed = Callable[[Address, str], None]
 
 _LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
@@ -26,12 +28,12 @@ _LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*$", re.
 class Datagrams(asyncio.DatagramProtocol):
     """The UDP side."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, failed: Failed) -> None:
         self._receive = receive
+        self._failed = failed
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport) or hasattr(transport, "sendto")
         self.transport = transport  # type: ignore[assignment]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -40,11 +42,15 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one datagram; a full or closed socket loses it, as the network may."""
-        if self.transport is not None and not self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
+            return
+        try:
             self.transport.sendto(data, (address.host, address.port))
+        except (OSError, ValueError, TypeError) as error:  # no route, the other address family
+            asyncio.get_running_loop().call_soon(self._failed, address, f"transport: {error}")
 
     def error_received(self, exc: Exception) -> None:
-        """ICMP errors: the transaction's timer decides."""
+        """ICMP errors say not for whom they are: the transaction's timer decides."""
 
 
 class Framing:
@@ -52,6 +58,11 @@ class Framing:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._needed = 0
+        self.broken = False
+        """The stream cannot be cut any more: take what ``feed`` returned, answer it, close."""
+        self.pings = 0
+        """Keep-alives (two CRLF) that have come and want a pong (RFC 5626 section 3.5.1)."""
 
     @property
     def begun(self) -> bool:
@@ -59,32 +70,38 @@ class Framing:
         return bool(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that are complete now. Keep-alives (CRLF) between them are dropped; see ``pings``.
-
-        Raises:
-            SipParseError: the stream cannot be cut any more; close it.
-        """
+        """The messages that are complete now; of a message without a usable length its header, which can still be answered."""
         self._buffer += data
         messages: list[bytes] = []
-        while True:
-            stripped = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
-            if stripped:
-                del self._buffer[:stripped]
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._buffer) > MAX_HEADER_BYTES:
-                    raise SipParseError("a header longer than 32768 bytes")
-                return messages
-            found = _LENGTH.search(bytes(self._buffer[:end]).replace(b"\r\n", b"\n"))
-            if found is None:
-                raise SipParseError("no Content-Length")
-            total = end + 4 + int(found[1])
-            if total > MAX_MESSAGE_BYTES:
-                raise SipParseError("a message longer than 65535 bytes")
-            if len(self._buffer) < total:
-                return messages
-            messages.append(bytes(self._buffer[:total]))
-            del self._buffer[:total]
+        while not self.broken and len(self._buffer) >= self._needed:
+            message = self._cut()
+            if message is None:
+                break
+            messages.append(message)
+        return messages
+
+    def _cut(self) -> bytes | None:
+        buffer = self._buffer
+        if not self._needed:
+            blank = len(buffer) - len(buffer.lstrip(b"\r\n"))
+            if blank:
+                self.pings += blank // 4
+                del buffer[:blank]
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0 or end > MAX_HEADER_BYTES:
+                self.broken = len(buffer) > MAX_HEADER_BYTES
+                return None
+            found = _LENGTH.search(bytes(buffer[:end]).replace(b"\r\n", b"\n"))
+            self._needed = end + 4 + (int(found[1]) if found is not None else 0)
+            self.broken = found is None or self._needed > MAX_MESSAGE_BYTES
+            if self.broken:
+                return bytes(buffer[: end + 4])
+        if len(buffer) < self._needed:
+            return None
+        message = bytes(buffer[: self._needed])
+        del buffer[: self._needed]
+        self._needed = 0
+        return message
 
 
 class Connection(asyncio.Protocol):
@@ -108,17 +125,16 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         assert self.peer is not None
         self.used_at = asyncio.get_running_loop().time()
-        if data == b"\r\n\r\n" and not self._framing.begun:
-            self.send(b"\r\n")  # the pong of RFC 5626 section 3.5.1
-            return
-        try:
-            messages = self._framing.feed(data)
-        except SipParseError:
-            self.close()
-            return
+        messages = self._framing.feed(data)
+        if self._framing.pings:
+            self._framing.pings = 0
+            self.send(b"\r\n")
         for message in messages:
             self._owner.receive(message, self.peer)
-        self._rearm()
+        if self._framing.broken:
+            self.close(gently=True)
+        else:
+            self._rearm()
 
     def _rearm(self) -> None:
         """A message that was begun must be finished soon: nobody holds a connection with half a header."""
@@ -138,9 +154,13 @@ class Connection(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self.close()
 
-    def close(self) -> None:
-        """Cut it off."""
-        if self._transport is not None:
+    def close(self, *, gently: bool = False) -> None:
+        """Cut it off; ``gently`` after what was written has gone out."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if gently:
+            self._transport.close()
+        else:
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
@@ -152,15 +172,19 @@ class Connection(asyncio.Protocol):
 class Streams:
     """The TCP side: a table of connections by the address that they lead to."""
 
-    def __init__(self, receive: Receive, failed: Callable[[Address, str], None]) -> None:
+    def __init__(self, receive: Receive, failed: Failed, max_connections: int) -> None:
         self.receive = receive
         self._failed = failed
+        self._max_connections = max_connections
         self._connections: dict[Address, Connection] = {}
         self._connecting: dict[Address, asyncio.Task[None]] = {}
         self._waiting: dict[Address, list[bytes]] = {}
 
     def __len__(self) -> int:
         return len(self._connections)
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._connections
 
     def accept(self) -> Connection:
         """A protocol for a connection that came in."""
@@ -171,7 +195,7 @@ class Streams:
         assert connection.peer is not None
         now = asyncio.get_running_loop().time()
         connection.used_at = now
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._connections) >= self._max_connections:
             oldest = min(self._connections.values(), key=lambda each: each.used_at)
             if now - oldest.used_at < IDLE_S:
                 connection.close()
@@ -184,13 +208,18 @@ class Streams:
         if connection.peer is not None and self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
 
-    def send(self, data: bytes, address: Address) -> None:
-        """Send by the connection that leads there; open one when there is none."""
+    def send(self, data: bytes, address: Address, otherwise: Address | None = None) -> None:
+        """Send by the connection that leads there; when there is none, open one to ``otherwise`` or ``address``."""
         connection = self._connections.get(address)
+        if connection is None and otherwise is not None:
+            address = otherwise
+            connection = self._connections.get(address)
         if connection is not None:
             connection.send(data)
             return
-        self._waiting.setdefault(address, []).append(data)
+        waiting = self._waiting.setdefault(address, [])
+        if len(waiting) < MAX_WAITING:
+            waiting.append(data)
         if address not in self._connecting:
             self._connecting[address] = asyncio.get_running_loop().create_task(self._connect(address), name=f"connect {address}")
 
@@ -203,7 +232,9 @@ class Streams:
             for data in self._waiting.pop(address, []):
                 connection.send(data)
         except (OSError, TimeoutError) as error:
-            self._failed(address, f"no TCP connection: {error or 'timeout'}")
+            self._waiting.pop(address, None)
+            self._connecting.pop(address, None)
+            self._failed(address, f"transport: no TCP connection to {address} ({error or 'no answer'})")
         finally:
             self._waiting.pop(address, None)
             self._connecting.pop(address, None)

@@ -1,4 +1,4 @@
-"""The client side of INVITE: forks, challenges, CANCEL, re-INVITE (RFC 3261 sections 9.1, 13.2, 14.1, 22)."""
+"""The client side of INVITE: forks, CANCEL, late offers, re-INVITE (RFC 3261 sections 9.1, 13.2 and 14.1)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,33 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from offhook.sip.dialog import Dialog
-from offhook.sip.digest import Credentials, authorize, choose
 from offhook.sip.errors import SipParseError
 from offhook.sip.headers import Address
-from offhook.sip.invite import Answered, Cancelled, InviteDialog, Lost, OutgoingInvite, Progressed, Rang, Reanswered, Refused
-from offhook.sip.message import Request, Response
-from offhook.sip.transaction import TIMEOUT, InviteClient, NonInviteClient, State
-from offhook.sip.uri import NameAddr, Uri
+from offhook.sip.invite import (
+    Answered,
+    Cancelled,
+    InviteDialog,
+    InviteEvent,
+    Lost,
+    OutgoingInvite,
+    Phase,
+    Progressed,
+    Rang,
+    Reanswered,
+    Refused,
+)
+from offhook.sip.message import SDP, Fields, Request, Response
+from offhook.sip.sending import Sending
+from offhook.sip.transaction import TIMEOUT, ClientTransaction, InviteClient, NonInviteClient, State
 
 if TYPE_CHECKING:
     from offhook.sip.core import Core
 
-SDP = "application/sdp"
 MAX_GLARE_RETRIES = 4
+MAX_EARLY_DIALOGS = 16
+"""Forks of one INVITE that are known by their tags."""
+
+AckKey = tuple[str, str, str, int]
 
 
 class Uac:
@@ -26,64 +40,36 @@ class Uac:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._acks: dict[tuple[str, str, str, int], tuple[bytes, Address]] = {}
-        """ACKs of 2xx responses by Call-ID, both tags and CSeq: sent again for each repeat of the 2xx."""
+        self._acks: dict[AckKey, tuple[bytes, Address] | None] = {}
+        """ACKs of 2xx responses, sent again for each repeat of the 2xx; ``None`` while the next hop is being looked up."""
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._acks.clear()
 
     # -- the first INVITE ------------------------------------------------------------------------------------------
 
-    def invite(
-        self,
-        target: Uri,
-        address: Address,
-        caller: NameAddr,
-        callee: NameAddr,
-        body: bytes,
-        headers: Sequence[tuple[str, str]],
-        credentials: Credentials | None,
-    ) -> OutgoingInvite:
+    def invite(self, usage: OutgoingInvite, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
         """Send it; what follows comes as events."""
-        core = self._core
-        dialog = Dialog(
-            call_id=f"{core.parts.token(24)}@{core.parts.local(address)[0]}",
-            local=caller.tagged(core.parts.token(16)),
-            remote=callee,
-            remote_target=target,
-            transport=address.transport,
-        )
-        usage = OutgoingInvite(core, dialog, address, credentials)
-        self._send(usage, [*headers, *core.common()], body)
-        return usage
-
-    def _send(self, usage: OutgoingInvite, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        core, dialog = self._core, usage.dialog
-        dialog.local_sequence += 1
-        via, branch = core.via(usage.peer)
-        fields = list(headers)
-        if body and not any(name.lower() == "content-type" for name, _ in fields):
-            fields.append(("Content-Type", SDP))
-        request = dialog.request(
+        usage.inviting = Sending(
+            self._core,
+            usage,
             "INVITE",
-            via=via,
-            contact=core.contact(usage.peer, dialog.local.uri.user),
-            sequence=dialog.local_sequence,
-            headers=fields,
+            headers=_with_type([*headers, *self._core.common()], body),
             body=body,
+            contact_user=usage.dialog.local.uri.user,
+            on_response=lambda response: self._response(usage, response),
+            on_failure=lambda why: self._over(usage, Lost(why)),
         )
-        usage.client = InviteClient(
-            core,
-            ("client", branch, "INVITE"),
-            request,
-            usage.peer,
-            State.CALLING,
-            lambda response: self._response(usage, response),
-            lambda why: self._failed(usage, why),
-        )
-        core.transactions[usage.client.key] = usage.client
-        usage.sent(request)
-        usage.client.start(None)
+        usage.inviting.start()
 
-    def _failed(self, usage: OutgoingInvite, why: str) -> None:
-        usage.deliver(Cancelled() if usage.cancelling else Lost(why))
+    def _over(self, usage: OutgoingInvite, event: InviteEvent) -> None:
+        """Nothing came of it; what we withdrew was cancelled, whatever the answer."""
+        if usage.phase not in {Phase.EARLY, Phase.CANCELLING}:
+            return
+        withdrawn = usage.phase is Phase.CANCELLING
+        self._core.remove_dialog(usage)
+        usage.deliver(Cancelled() if withdrawn else event)
 
     def _response(self, usage: OutgoingInvite, response: Response) -> None:
         if response.status < 200:
@@ -91,194 +77,218 @@ class Uac:
         elif response.status < 300:
             self._success(usage, response)
         else:
-            usage.received(response)
-            if response.status in {401, 407} and self._authorize(usage, response):
-                return
-            usage.deliver(Cancelled() if usage.cancelling and response.status == 487 else Refused(response))
+            self._over(usage, Refused(response))
 
     def _provisional(self, usage: OutgoingInvite, response: Response) -> None:
         usage.heard = True
-        if usage.cancelling:
+        if usage.phase is Phase.CANCELLING:
             self._send_cancel(usage)
+        if usage.phase is not Phase.EARLY or response.status == 100:
             return
-        usage.received(response)
-        if response.status == 100:
+        if response.to.tag is not None and len(usage.ids) < MAX_EARLY_DIALOGS:
+            # The dialog itself stays as it was: a challenge may still come, and is answered outside of any dialog.
+            self._core.add_dialog(usage, (usage.call_id, usage.local_tag, response.to.tag))
+        if usage.crowded:
             return
-        usage.deliver(Progressed(response.status, response.body) if response.body else Rang(response.status))
+        body = response.description
+        usage.deliver(Progressed(response.status, body) if body else Rang(response.status))
 
     def _success(self, usage: OutgoingInvite, response: Response) -> None:
         """The first 2xx makes the call; those of other forks are acknowledged and hung up (section 13.2.2.4)."""
         try:
             dialog = usage.dialog.confirmed_by(response)
         except SipParseError as error:
-            usage.deliver(Lost(f"the 200 cannot be used: {error}"))
+            usage.received(response)
+            self._over(usage, Lost(f"the 200 cannot be used: {error}"))
             return
         key = (*dialog.id, response.cseq.number)
-        if key in self._acks:
-            self._core.transmit(*self._acks[key])
+        if self._repeat_ack(key) or (usage.ack_due is not None and usage.dialog.id == dialog.id):
             return
-        fork = usage.confirmed or usage.cancelling
-        holder = OutgoingInvite(self._core, dialog, usage.peer, usage.credentials) if fork else usage
-        if not fork:
-            usage.dialog = dialog
-            usage.received(response)
-        holder.confirmed = True
-        self._ack(holder, response.cseq.number)
-        self._core.add_dialog(holder)
-        if fork:
-            self._core.hang_up(holder)
-            if usage.cancelling:
-                usage.deliver(Cancelled())
-        else:
-            usage.deliver(Answered(response.body, response))
+        usage.received(response)
+        if usage.phase is not Phase.EARLY:
+            self._surplus(usage, dialog, response)
+            return
+        self._core.remove_dialog(usage)  # the early dialogs of all forks
+        usage.dialog = dialog
+        usage.phase = Phase.CONFIRMED
+        usage.ack_due = response.cseq.number
+        self._core.add_dialog(usage)
+        if usage.inviting is not None and usage.inviting.body:
+            self.late_ack(usage, b"")
+        usage.deliver(Answered(response.description, response))
+        self.reinvite_waiting(usage)
 
-    def _ack(self, usage: InviteDialog, sequence: int) -> None:
-        address = usage.dialog.next_hop()
-        via, _ = self._core.via(address)
-        ack = usage.dialog.request("ACK", via=via, contact=None, sequence=sequence)
-        data = ack.to_bytes()
+    def _surplus(self, usage: OutgoingInvite, dialog: Dialog, response: Response) -> None:
+        """An answer that nobody wants any more: of another fork, or after our CANCEL."""
+        other = OutgoingInvite(self._core, dialog, usage.peer, usage.credentials)
+        other.inviting = usage.inviting
+        other.observe = usage.observe
+        other.phase = Phase.CONFIRMED
+        other.ack_due = response.cseq.number
+        self._core.add_dialog(other)
+        self._core.hang_up(other)
+        self._over(usage, Cancelled())
+
+    # -- ACK -------------------------------------------------------------------------------------------------------
+
+    def late_ack(self, usage: InviteDialog, body: bytes) -> None:
+        """The ACK of a 2xx, with our answer where the offer was theirs. It has a way of its own (section 13.2.2.4)."""
+        sequence, usage.ack_due = usage.ack_due, None
+        if sequence is None:
+            return
+        core = self._core
         key = (*usage.dialog.id, sequence)
-        self._acks[key] = (data, address)
-        self._core.after(TIMEOUT, lambda: self._acks.pop(key, None) and None)
-        usage.sent(ack)
-        self._core.transmit(data, address)
+        sending = usage.inviting if isinstance(usage, OutgoingInvite) else None
+        headers = _with_type([*(sending.authorization if sending is not None else []), *core.common()[1:]], body)
+        self._acks[key] = None
+        core.after(TIMEOUT, lambda: self._forget_ack(key))
 
-    def stray_success(self, response: Response) -> None:
-        """A 2xx whose transaction is gone: repeat its ACK if we know it."""
-        known = self._acks.get((response.call_id, response.from_.tag or "", response.to.tag or "", response.cseq.number))
+        def located(address: Address | None, _why: str, _free: bool) -> None:
+            if address is None:
+                return  # the peer repeats its 200 in vain and hangs up
+            via, _ = core.via(address)
+            ack = usage.dialog.request("ACK", via=via, contact=None, sequence=sequence, headers=headers, body=body)
+            self._acks[key] = (ack.to_bytes(), address)
+            usage.sent(ack)
+            self._repeat_ack(key)
+
+        core.locate(usage, located)
+
+    def _repeat_ack(self, key: AckKey) -> bool:
+        """Send the ACK again; whether there is one."""
+        if key not in self._acks:
+            return False
+        known = self._acks[key]
         if known is not None:
             self._core.transmit(*known)
-        else:
-            self._core.dropped += 1
-
-    def _authorize(self, usage: OutgoingInvite, response: Response) -> bool:
-        """Send the INVITE again with credentials, once, or once more when only the nonce was stale (section 22.2)."""
-        proxy = response.status == 407
-        challenge = choose(response.headers_all("Proxy-Authenticate" if proxy else "WWW-Authenticate"))
-        client = usage.client
-        if usage.credentials is None or challenge is None or usage.cancelling or client is None:
-            return False
-        if usage.challenged and not challenge.stale:
-            return False
-        usage.challenged = True
-        value = authorize(
-            challenge, usage.credentials, method="INVITE", uri=client.request.uri_text, cnonce=self._core.parts.token(16)
-        )
-        field = "Proxy-Authorization" if proxy else "Authorization"
-        dropped = {"via", "max-forwards", "route", "from", "to", "call-id", "cseq", "contact", field.lower()}
-        kept = [pair for pair in client.request.headers if pair[0].lower() not in dropped]
-        self._send(usage, [*kept, (field, value)], client.request.body)
         return True
+
+    def _forget_ack(self, key: AckKey) -> None:
+        self._acks.pop(key, None)
 
     # -- CANCEL ----------------------------------------------------------------------------------------------------
 
     def cancel(self, usage: OutgoingInvite) -> None:
         """CANCEL now, or after the first provisional response (section 9.1); BYE where it was answered."""
-        if usage.confirmed:
+        if usage.phase is Phase.CONFIRMED:
             self._core.hang_up(usage)
-            return
-        if usage.over or usage.cancelling:
-            return
-        usage.cancelling = True
-        if usage.heard:
-            self._send_cancel(usage)
+        elif usage.phase is Phase.EARLY and usage.inviting is not None:
+            usage.phase = Phase.CANCELLING
+            if usage.inviting.transaction is None:
+                usage.inviting.abandon()  # its next hop is still being looked up
+                self._over(usage, Cancelled())
+            elif usage.heard:
+                self._send_cancel(usage)
 
     def _send_cancel(self, usage: OutgoingInvite) -> None:
-        client = usage.client
-        if (
-            client is None
-            or client.state is not State.PROCEEDING
-            or ("client", client.key[1], "CANCEL") in self._core.transactions
-        ):
+        client = usage.inviting.transaction if usage.inviting is not None else None
+        if not isinstance(client, InviteClient) or client.state is not State.PROCEEDING:
             return
-        invite = client.request
-        headers = [("Via", str(invite.via))]
-        headers += [("Route", value) for value in invite.headers_all("route")]
-        headers += [
-            ("Max-Forwards", "70"),
-            ("From", invite.header("from") or ""),
-            ("To", invite.header("to") or ""),
-            ("Call-ID", invite.call_id),
-            ("CSeq", f"{invite.cseq.number} CANCEL"),
-        ]
-        request = Request("CANCEL", invite.uri_text, headers)
-        transaction = NonInviteClient(
-            self._core,
-            ("client", invite.via.branch, "CANCEL"),
-            request,
-            usage.peer,
-            State.TRYING,
-            usage.received,
-            lambda _why: None,
-        )
-        self._core.transactions[transaction.key] = transaction
+        key = ("client", client.request.via.branch, "CANCEL")
+        if key in self._core.transactions:
+            return
+        request = _cancel_of(client.request)
+        transaction = NonInviteClient(self._core, key, request, client.address, usage.received, _nothing)
+        self._core.transactions[key] = transaction
         usage.sent(request)
-        transaction.start(4.0)
+        transaction.start()
         # A peer that never sends the 487 must not keep the INVITE for ever (section 9.1).
         self._core.after(TIMEOUT, lambda: self._give_up(usage, client))
 
-    def _give_up(self, usage: OutgoingInvite, client: InviteClient) -> None:
+    def _give_up(self, usage: OutgoingInvite, client: ClientTransaction) -> None:
         if client.state is State.PROCEEDING:
             client.abort()
-            usage.deliver(Cancelled())
+            self._over(usage, Cancelled())
 
     # -- re-INVITE -------------------------------------------------------------------------------------------------
 
-    def reinvite(self, usage: InviteDialog, body: bytes, retries: int = MAX_GLARE_RETRIES) -> None:
-        """Offer a change within a confirmed dialog; one at a time."""
-        core = self._core
-        if usage.over or not usage.confirmed or usage.reinvite_client is not None or usage.reinvite_server is not None:
-            return
-        address = usage.dialog.next_hop()
-        usage.dialog.local_sequence += 1
-        via, branch = core.via(address)
-        headers = core.common()
-        if body:
-            headers.append(("Content-Type", SDP))
-        request = usage.dialog.request(
-            "INVITE", via=via, contact=core.contact(address), sequence=usage.dialog.local_sequence, headers=headers, body=body
-        )
-        usage.reinvite_client = InviteClient(
-            core,
-            ("client", branch, "INVITE"),
-            request,
-            address,
-            State.CALLING,
-            lambda response: self._reanswered(usage, response, body, retries),
-            lambda why: self._reinvite_failed(usage, why),
-        )
-        core.transactions[usage.reinvite_client.key] = usage.reinvite_client
-        usage.sent(request)
-        usage.reinvite_client.start(None)
+    def reinvite(self, usage: InviteDialog, body: bytes) -> None:
+        """Offer a change within a dialog: now, or when what is under way is through."""
+        if usage.phase in {Phase.EARLY, Phase.ANSWERED, Phase.CONFIRMED}:
+            usage.reinvite_next = body
+            self.reinvite_waiting(usage)
 
-    def _reinvite_failed(self, usage: InviteDialog, why: str) -> None:
-        """No response: the dialog is dead (section 12.2.1.2)."""
-        usage.reinvite_client = None
-        usage.deliver(Lost(why))
-        self._core.hang_up(usage)
+    def reinvite_waiting(self, usage: InviteDialog) -> None:
+        """Send the offer that waits, if its time has come."""
+        busy = usage.reinviting or usage.reinvite_server or usage.repeats or usage.glare or usage.ack_due is not None
+        if usage.reinvite_next is not None and usage.phase is Phase.CONFIRMED and not busy:
+            body, usage.reinvite_next = usage.reinvite_next, None
+            self._reinvite(usage, body, MAX_GLARE_RETRIES)
+
+    def _reinvite(self, usage: InviteDialog, body: bytes, retries: int) -> None:
+        usage.reinviting = Sending(
+            self._core,
+            usage,
+            "INVITE",
+            headers=_with_type(self._core.common(), body),
+            body=body,
+            on_response=lambda response: self._reanswered(usage, response, body, retries),
+            on_failure=lambda why: self._broken(usage, why),
+        )
+        usage.reinviting.start()
+
+    def _broken(self, usage: InviteDialog, why: str) -> None:
+        """No response, or one that says that the dialog is unknown: it is dead (section 12.2.1.2)."""
+        usage.reinviting = None
+        if usage.phase is Phase.CONFIRMED:
+            usage.deliver(Lost(why))
+            self._core.hang_up(usage)
 
     def _reanswered(self, usage: InviteDialog, response: Response, body: bytes, retries: int) -> None:
-        if response.status < 200:
+        sequence = response.cseq.number
+        if response.status < 200 or self._repeat_ack((*usage.dialog.id, sequence)) or usage.ack_due == sequence:
             return
-        key = (*usage.dialog.id, response.cseq.number)
-        if key in self._acks:
-            self._core.transmit(*self._acks[key])
-            return
-        usage.received(response)
-        usage.reinvite_client = None
+        usage.reinviting = None
         if response.status < 300:
-            if response.contact is not None:
-                usage.dialog.remote_target = response.contact.uri
-            self._ack(usage, response.cseq.number)
-        elif response.status == 491 and retries and not usage.over:
-            # Both offered at once: the side that owns the Call-ID waits longer (section 14.1).
-            owner = isinstance(usage, OutgoingInvite)
-            spread = int(self._core.parts.token(2), 16) / 255
-            delay_s = 2.1 + 1.9 * spread if owner else 2.0 * spread
-            self._core.after(delay_s, lambda: self.reinvite(usage, body, retries - 1))
-            return
+            usage.received(response)
+            usage.dialog.refresh(response)
+            usage.ack_due = sequence
+            if body or usage.phase is not Phase.CONFIRMED:
+                self.late_ack(usage, b"")
         elif response.status in {408, 481}:
-            usage.deliver(Lost(f"the peer answered {response.status} to a re-INVITE"))
-            self._core.hang_up(usage)
+            self._broken(usage, f"the peer answered {response.status} to a re-INVITE")
             return
-        usage.deliver(Reanswered(response.status, response.body))
+        elif response.status == 491 and retries > 0 and usage.phase is Phase.CONFIRMED:
+            self._after_glare(usage, body, retries - 1)
+            return
+        usage.deliver(Reanswered(response.status, response.description))
+        self.reinvite_waiting(usage)
+
+    def _after_glare(self, usage: InviteDialog, body: bytes, retries: int) -> None:
+        """Both offered at once: the side that owns the Call-ID waits longer (section 14.1)."""
+        tens_ms = int(self._core.parts.token(4), 16)
+        delay_s = 2.1 + tens_ms % 191 / 100 if isinstance(usage, OutgoingInvite) else tens_ms % 201 / 100
+
+        def again() -> None:
+            usage.glare = None
+            offer, usage.reinvite_next = (body if usage.reinvite_next is None else usage.reinvite_next), None
+            if usage.reinvite_server is not None or usage.repeats is not None:
+                usage.reinvite_next = offer
+            elif usage.phase is Phase.CONFIRMED:
+                self._reinvite(usage, offer, retries)
+
+        usage.glare = self._core.after(delay_s, again)
+
+
+def _nothing(_why: str) -> None:
+    """An unanswered CANCEL: the INVITE's own timers see to it."""
+
+
+def _with_type(headers: Fields, body: bytes) -> Fields:
+    if body and not any(name.lower() == "content-type" for name, _ in headers):
+        return [*headers, ("Content-Type", SDP)]
+    return headers
+
+
+def _cancel_of(invite: Request) -> Request:
+    """The CANCEL of an INVITE: its branch, its route, its CSeq number (section 9.1)."""
+    headers = [("Via", str(invite.via))]
+    headers += [("Route", value) for value in invite.headers_all("route")]
+    headers += [
+        ("Max-Forwards", "70"),
+        ("From", invite.header("from") or ""),
+        ("To", invite.header("to") or ""),
+        ("Call-ID", invite.call_id),
+        ("CSeq", f"{invite.cseq.number} CANCEL"),
+    ]
+    return Request("CANCEL", invite.uri_text, headers)

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from offhook.sip.dialog import Dialog
-from offhook.sip.errors import HeaderError, SipParseError
+from offhook.sip.fitness import ACCEPT, ALLOW, SUPPORTED, Refusal, unfit, unfit_content
 from offhook.sip.headers import Address
-from offhook.sip.invite import Acknowledged, Cancelled, Ended, IncomingInvite, InfoReceived, InviteDialog, Lost, Reinvited
-from offhook.sip.message import Request, Response, respond
-from offhook.sip.timers import Timer
+from offhook.sip.invite import (
+    Acknowledged,
+    Cancelled,
+    Ended,
+    IncomingInvite,
+    InfoReceived,
+    InviteDialog,
+    Lost,
+    Phase,
+    Reinvited,
+)
+from offhook.sip.message import SDP, Fields, Request, Response, respond
 from offhook.sip.transaction import T1, T2, TIMEOUT, InviteServer, NonInviteServer, State
 
 if TYPE_CHECKING:
     from offhook.sip.core import Core
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
-KNOWN_METHODS = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"})
-ACCEPT = "application/sdp, application/dtmf-relay"
-SDP = "application/sdp"
+Headers = Sequence[tuple[str, str]]
+RETRY_AFTER = ("Retry-After", "2")
+REMINDER = 60.0
+"""A provisional response is said again so often, lest a proxy give up (section 13.3.1.1), s."""
 
 
-class _Repeats:
-    """Our 200, sent again until its ACK comes (section 13.3.1.4)."""
+class Repeats:
+    """Our 200, sent again until its ACK comes, over any transport: a proxy may go on by UDP (section 13.3.1.4)."""
 
-    def __init__(self, server: InviteServer, response: Response) -> None:
-        self.server = server
-        self.response = response
-        self.timers: list[Timer] = []
+    def __init__(self, core: Core, server: InviteServer, response: Response, given_up: Callable[[], None]) -> None:
+        self.sequence = server.request.cseq.number
+        self._core = core
+        self._server = server
+        self._response = response
+        self._next = core.after(T1, lambda: self._again(2 * T1))
+        self._last = core.after(TIMEOUT, given_up)
 
-    def cancel(self) -> None:
-        for timer in self.timers:
-            timer.cancel()
+    def _again(self, interval_s: float) -> None:
+        if self._server.state is State.ACCEPTED:
+            self._server.respond(self._response)
+            self._next = self._core.after(interval_s, lambda: self._again(min(2 * interval_s, T2)))
+
+    def stop(self) -> None:
+        """The ACK came, or nobody waits for it any more."""
+        self._next.cancel()
+        self._last.cancel()
 
 
 class Uas:
@@ -40,278 +58,270 @@ class Uas:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._repeats: dict[InviteDialog, _Repeats] = {}
-        self._pending: dict[InviteServer, IncomingInvite] = {}
+        self._owners: dict[InviteServer, InviteDialog] = {}
+        """Whose INVITE or re-INVITE an open server transaction is."""
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._owners.clear()
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    def request(self, request: Request, key: tuple[str, ...], source: Address) -> None:
-        """A new request, not an ACK; its transaction is made here."""
-        reply_to = request.via.reply_to(source)
+    def request(self, request: Request, key: tuple[str, ...], source: Address, reply_to: Address) -> None:
+        """A new request, not an ACK. Only what belongs to a call leaves a trace: all else is answered and forgotten."""
         if request.method == "CANCEL":
             self._cancel(request, key, reply_to)
             return
-        if request.method == "INVITE":
-            self._any_invite(request, key, source, reply_to)
-            return
-        server = NonInviteServer(self._core, key, request, reply_to)
-        self._core.transactions[key] = server
-        refusal = self._unfit(request)
+        refusal = unfit(request)
+        usage = None
+        if refusal is None and request.to.tag is not None:
+            usage = self._core.dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
+            refusal = Refusal(481) if usage is None else None
         if refusal is not None:
-            server.respond(refusal)
-        elif request.to.tag:
-            self._in_dialog(request, server)
+            self._refuse(request, reply_to, refusal)
+        elif usage is not None:
+            self._within(usage, request, key, reply_to)
+        elif request.method == "INVITE":
+            self._invite(request, key, source, reply_to)
         elif request.method == "OPTIONS":
-            server.respond(self._answer(request, 200, headers=[("Accept", ACCEPT), ("Allow", ALLOW), ("Supported", "")]))
+            self._core.reply(request, reply_to, self._core.answer(request, 200, headers=_capabilities()))
         else:
-            server.respond(self._answer(request, 481))
+            self._refuse(request, reply_to, Refusal(481))
 
-    def _unfit(self, request: Request) -> Response | None:
-        """The refusal of a request that we cannot treat at all (sections 8.2.1 to 8.2.3), ``None`` for a fit one."""
-        if request.method not in KNOWN_METHODS:
-            return self._answer(request, 405, headers=[("Allow", ALLOW)])
-        try:
-            scheme = request.uri.scheme
-        except HeaderError as error:
-            return self._answer(request, 400, f"Bad Request-URI ({error.expected} expected)")
-        if scheme not in {"sip", "sips", "tel"}:
-            return self._answer(request, 416)
-        forwards = request.header("max-forwards")
-        if forwards is not None and int(forwards) == 0 and request.method != "OPTIONS" and not request.to.tag:
-            return self._answer(request, 483)
-        required = request.items("require")
-        if required:
-            return self._answer(request, 420, headers=[("Unsupported", ", ".join(required)[:256])])
-        return None
+    def _refuse(self, request: Request, reply_to: Address, refusal: Refusal) -> None:
+        response = self._core.answer(request, refusal.status, refusal.reason, headers=refusal.headers)
+        self._core.reply(request, reply_to, response)
 
-    def _answer(
-        self,
-        request: Request,
-        status: int,
-        reason: str | None = None,
-        *,
-        headers: Sequence[tuple[str, str]] = (),
-        tag: str | None = None,
-    ) -> Response:
-        to_tag = tag or self._core.parts.token(16)
-        return respond(request, status, reason, to_tag=to_tag, headers=[*headers, ("User-Agent", self._core.parts.user_agent)])
-
-    def _in_dialog(self, request: Request, server: NonInviteServer) -> None:
-        usage = self._core.dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
-        if usage is None:
-            server.respond(self._answer(request, 481))
-            return
+    def _within(self, usage: InviteDialog, request: Request, key: tuple[str, ...], reply_to: Address) -> None:
+        """A request of a dialog (section 12.2.2)."""
         usage.received(request)
-        if self._stale(usage, request):
-            server.respond(self._answer(request, 500, "Out of order"))
-            return
-        if request.method == "BYE":
-            self._bye(usage, request, server)
-        elif request.method == "INFO":
-            server.respond(self._answer(request, 200))
-            usage.deliver(InfoReceived((request.header("content-type") or "").lower(), request.body))
-        else:
-            server.respond(self._answer(request, 200, headers=[("Accept", ACCEPT), ("Allow", ALLOW)]))
-
-    def _stale(self, usage: InviteDialog, request: Request) -> bool:
-        """Whether its CSeq is not above the last one (section 12.2.2); else it is the last one now."""
         number, last = request.cseq.number, usage.dialog.remote_sequence
         if last is not None and number <= last:
-            return True
+            self._reject(usage, request, reply_to, Refusal(500, (), "Server Internal Error (the CSeq is out of order)"))
+            return
+        if usage.crowded and request.method in {"INFO", "INVITE"}:
+            self._reject(usage, request, reply_to, Refusal(500, (RETRY_AFTER,)))
+            return
         usage.dialog.remote_sequence = number
-        return False
-
-    def _bye(self, usage: InviteDialog, request: Request, server: NonInviteServer) -> None:
-        response = self._answer(request, 200)
+        if request.method == "INVITE":
+            self._reinvite(usage, request, key, reply_to)
+            return
+        server = NonInviteServer(self._core, key, request, reply_to, _otherwise(request, reply_to))
+        self._core.transactions[key] = server
+        if request.method == "BYE":
+            self._bye(usage, request, server)
+            return
+        response = self._core.answer(request, 200, headers=_capabilities() if request.method == "OPTIONS" else ())
         server.respond(response)
         usage.sent(response)
+        if request.method == "INFO":
+            usage.deliver(InfoReceived((request.header("content-type") or "").lower(), request.body))
+
+    def _reject(self, usage: InviteDialog, request: Request, reply_to: Address, refusal: Refusal) -> None:
+        response = self._core.answer(request, refusal.status, refusal.reason, headers=refusal.headers)
+        self._core.reply(request, reply_to, response)
+        usage.sent(response)
+
+    def _bye(self, usage: InviteDialog, request: Request, server: NonInviteServer) -> None:
+        response = self._core.answer(request, 200)
+        server.respond(response)
+        usage.sent(response)
+        self._end(usage, Ended(request.header("reason")))
+
+    def _end(self, usage: InviteDialog, event: Ended | Lost) -> None:
+        """The dialog is over: nothing of it stays open."""
         if usage.reinvite_server is not None:
-            self._final(usage.reinvite_server, 487)
-        if isinstance(usage, IncomingInvite) and not usage.answered and not usage.refused:
-            # BYE for an early dialog: the INVITE is still open (section 15.1.2).
-            usage.refused = True
-            self._final(usage.server, 487)
+            self._final(usage, usage.reinvite_server, 487)
+        if isinstance(usage, IncomingInvite) and usage.phase is Phase.EARLY:
+            self._settle(usage)
+            self._respond(usage, 487)  # BYE for an early dialog: the INVITE is still open (section 15.1.2)
         self._stop_repeats(usage)
+        if usage.glare is not None:
+            usage.glare.cancel()
         self._core.remove_dialog(usage)
-        usage.deliver(Ended(request.header("reason")))
+        usage.deliver(event)
 
     # -- INVITE ----------------------------------------------------------------------------------------------------
 
-    def _any_invite(self, request: Request, key: tuple[str, ...], source: Address, reply_to: Address) -> None:
-        server = InviteServer(self._core, key, request, reply_to)
-        self._core.transactions[key] = server
-        refusal = self._unfit(request)
-        if refusal is not None:
-            server.respond(refusal)
-        elif request.to.tag:
-            self._reinvite(request, server)
-        else:
-            self._invite(request, server, source)
-
-    def _invite(self, request: Request, server: InviteServer, source: Address) -> None:
+    def _invite(self, request: Request, key: tuple[str, ...], source: Address, reply_to: Address) -> None:
+        core = self._core
         mark = (request.call_id, request.from_.tag or "", request.cseq.number)
-        if mark in self._core.merged:
-            server.respond(self._answer(request, 482))
+        refusal = Refusal(482) if mark in core.merged else unfit_content(request)
+        if refusal is None and len(core.transactions) >= core.parts.max_transactions:
+            refusal = Refusal(503, (("Retry-After", "10"),))
+        if refusal is not None:
+            self._refuse(request, reply_to, refusal)
             return
-        content_type = (request.header("content-type") or SDP).partition(";")[0].strip().lower()
-        if request.body and content_type != SDP:
-            server.respond(self._answer(request, 415, headers=[("Accept", SDP)]))
-            return
-        try:
-            dialog = Dialog.answering(request, self._core.parts.token(16), source.transport)
-        except SipParseError as error:
-            server.respond(self._answer(request, 400, f"Bad Request ({error})"[:100].replace("\r", " ").replace("\n", " ")))
-            return
-        self._core.merged[mark] = server.key
-        server.respond(respond(request, 100))
-        usage = IncomingInvite(self._core, dialog, source, request, server)
-        self._pending[server] = usage
-        self._core.add_dialog(usage)
+        dialog = Dialog.answering(request, core.parts.token(16), source.transport)
+        server = InviteServer(core, key, request, reply_to, _otherwise(request, reply_to))
+        core.transactions[key] = server
+        core.merged[mark] = key
+        usage = IncomingInvite(core, dialog, source, request, server)
+        self._owners[server] = usage
+        core.add_dialog(usage)
         usage.received(request)
-        self._core.parts.on_invite(usage)
+        core.parts.on_invite(usage)
 
-    def provisional(self, usage: IncomingInvite, status: int, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
+    def provisional(self, usage: IncomingInvite, status: int, body: bytes, headers: Headers) -> None:
         """180 or 183 with our tag: the dialog is early."""
-        if usage.answered or usage.refused or usage.over:
-            return
-        self._respond(usage, status, None, body, headers)
+        if usage.phase is Phase.EARLY:
+            self._remind(usage, self._respond(usage, status, body=body, headers=headers))
 
-    def accept(self, usage: IncomingInvite, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
+    def _remind(self, usage: IncomingInvite, response: Response) -> None:
+        def again() -> None:
+            usage.server.respond(response)
+            self._remind(usage, response)
+
+        if usage.reminder is not None:
+            usage.reminder.cancel()
+        usage.reminder = self._core.after(REMINDER, again)
+
+    def _settle(self, usage: IncomingInvite) -> None:
+        """The INVITE gets its final response now."""
+        self._owners.pop(usage.server, None)
+        if usage.reminder is not None:
+            usage.reminder.cancel()
+
+    def accept(self, usage: IncomingInvite, body: bytes, headers: Headers) -> None:
         """200, repeated until the ACK."""
-        if usage.answered or usage.refused or usage.over:
-            return
-        usage.answered = True
-        self._pending.pop(usage.server, None)
-        response = self._respond(usage, 200, None, body, [("Supported", ""), *headers])
-        self._await_ack(usage, usage.server, response)
+        if usage.phase is Phase.EARLY:
+            self._settle(usage)
+            usage.phase = Phase.ANSWERED
+            response = self._respond(usage, 200, body=body, headers=[("Supported", ", ".join(sorted(SUPPORTED))), *headers])
+            self._await_ack(usage, usage.server, response)
 
-    def refuse(self, usage: IncomingInvite, status: int, reason: str | None, headers: Sequence[tuple[str, str]]) -> None:
+    def refuse(self, usage: IncomingInvite, status: int, reason: str | None, headers: Headers) -> None:
         """A final refusal; the dialog is gone."""
-        if usage.answered or usage.refused or usage.over:
-            return
-        usage.refused = True
-        self._pending.pop(usage.server, None)
-        self._respond(usage, status, reason, b"", headers)
-        self._core.remove_dialog(usage)
-        usage.stop()
+        if usage.phase is Phase.EARLY:
+            self._settle(usage)
+            self._respond(usage, status, reason, headers=headers)
+            self._core.remove_dialog(usage)
+            usage.events.close()
 
     def _respond(
-        self, usage: IncomingInvite, status: int, reason: str | None, body: bytes, headers: Sequence[tuple[str, str]]
+        self, usage: IncomingInvite, status: int, reason: str | None = None, *, body: bytes = b"", headers: Headers = ()
     ) -> Response:
-        extra = [*headers, ("Allow", ALLOW), ("User-Agent", self._core.parts.user_agent)]
+        fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
-            extra.insert(0, ("Contact", self._core.contact(usage.peer, usage.request.uri.user)))
+            fields.insert(0, ("Contact", self._core.contact(usage.peer, usage.request.uri.user)))
+        else:
+            usage.server.on_ack = usage.received
         if body:
-            extra.append(("Content-Type", SDP))
-        response = respond(usage.request, status, reason, to_tag=usage.dialog.local.tag, headers=extra, body=body)
+            fields.append(("Content-Type", SDP))
+        response = respond(usage.request, status, reason, to_tag=usage.local_tag, headers=fields, body=body)
         usage.server.respond(response)
         usage.sent(response)
         return response
 
     def _await_ack(self, usage: InviteDialog, server: InviteServer, response: Response) -> None:
-        repeats = _Repeats(server, response)
-        self._repeats[usage] = repeats
-        core = self._core
-
-        def again(interval_s: float) -> None:
-            server.respond(response)
-            repeats.timers[0] = core.after(interval_s, lambda: again(min(2 * interval_s, T2)))
-
         def given_up() -> None:
-            self._stop_repeats(usage)
-            usage.confirmed = True
+            usage.repeats = None
             usage.deliver(Lost("timeout: no ACK came for our 200"))
-            core.hang_up(usage)
+            self._core.hang_up(usage, usage.hangup_waits or ())
 
-        # Also over a reliable transport: a proxy behind it may not be on one (section 13.3.1.4).
-        repeats.timers = [core.after(T1, lambda: again(2 * T1)), core.after(TIMEOUT, given_up)]
+        usage.repeats = Repeats(self._core, server, response, given_up)
 
     def _stop_repeats(self, usage: InviteDialog) -> None:
-        repeats = self._repeats.pop(usage, None)
-        if repeats is not None:
-            repeats.cancel()
+        if usage.repeats is not None:
+            usage.repeats.stop()
+            usage.repeats = None
 
     def ack(self, request: Request) -> None:
-        """The ACK of a 2xx: it belongs to the dialog, not to a transaction (section 13.2.2.4)."""
+        """The ACK of a 2xx: it belongs to the dialog, not to a transaction (section 13.2.2.4). An ACK is never answered."""
         usage = self._core.dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
-        if usage is None or usage not in self._repeats:
-            return  # a repeat, or for nobody: an ACK is never answered
+        if usage is None or usage.repeats is None or usage.repeats.sequence != request.cseq.number:
+            return  # a repeat, or for nobody
         usage.received(request)
         self._stop_repeats(usage)
-        first = not usage.confirmed
-        usage.confirmed = True
-        usage.reinvite_server = None
-        if isinstance(usage, IncomingInvite) and usage.hangup_waits is not None:
+        if usage.hangup_waits is not None:
             self._core.hang_up(usage, usage.hangup_waits)
-        elif first:
-            usage.deliver(Acknowledged(request.body))
+            return
+        if usage.phase is Phase.ANSWERED:
+            usage.phase = Phase.CONFIRMED
+        usage.deliver(Acknowledged(request.description))
+        self._core.uac.reinvite_waiting(usage)
 
     def _cancel(self, request: Request, key: tuple[str, ...], reply_to: Address) -> None:
         """200 to the CANCEL, 487 to the INVITE, if that is still open (section 9.2)."""
-        server = NonInviteServer(self._core, key, request, reply_to)
-        self._core.transactions[key] = server
         invite = self._core.transactions.get((*key[:-1], "INVITE"))
         if not isinstance(invite, InviteServer):
-            server.respond(self._answer(request, 481))
+            self._refuse(request, reply_to, Refusal(481))
             return
-        usage = self._pending.get(invite)
-        server.respond(self._answer(request, 200, tag=usage.dialog.local.tag if usage else None))
-        if invite.state is not State.PROCEEDING:
-            return
-        if usage is None:
-            self._final(invite, 487)  # a re-INVITE is withdrawn: the dialog stays
+        usage = self._owners.get(invite)
+        answer = self._core.answer(request, 200, tag=usage.local_tag if usage is not None else None)
+        self._core.reply(request, reply_to, answer)
+        if usage is None or invite.state is not State.PROCEEDING:
             return
         usage.received(request)
-        usage.refused = True
-        self._pending.pop(invite, None)
-        self._respond(usage, 487, None, b"", ())
-        self._core.remove_dialog(usage)
-        usage.deliver(Cancelled(request.header("reason")))
+        usage.sent(answer)
+        if isinstance(usage, IncomingInvite) and usage.server is invite:
+            self._settle(usage)
+            self._respond(usage, 487)
+            self._core.remove_dialog(usage)
+            usage.deliver(Cancelled(request.header("reason")))
+        else:
+            self._final(usage, invite, 487)  # a re-INVITE is withdrawn: the dialog stays as it was
 
     # -- re-INVITE -------------------------------------------------------------------------------------------------
 
-    def _reinvite(self, request: Request, server: InviteServer) -> None:
-        usage = self._core.dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
-        if usage is None:
-            server.respond(self._answer(request, 481))
+    def _reinvite(self, usage: InviteDialog, request: Request, key: tuple[str, ...], reply_to: Address) -> None:
+        refusal = unfit_content(request)
+        if usage.phase in {Phase.EARLY, Phase.CANCELLING} or usage.reinvite_server is not None:
+            refusal = Refusal(500, (RETRY_AFTER,))  # one at a time (section 14.2)
+        elif usage.reinviting is not None or usage.repeats is not None or usage.phase is not Phase.CONFIRMED:
+            refusal = Refusal(491)
+        target = request.contact  # read before anything is remembered of a request that may be malformed
+        server = InviteServer(self._core, key, request, reply_to, _otherwise(request, reply_to))
+        self._core.transactions[key] = server
+        if refusal is not None:
+            self._final(usage, server, refusal.status, headers=refusal.headers)
             return
-        usage.received(request)
-        if self._stale(usage, request):
-            server.respond(self._answer(request, 500, "Out of order"))
-        elif usage.reinvite_server is not None or not usage.confirmed:
-            server.respond(self._answer(request, 500, headers=[("Retry-After", "5")]))  # section 14.2
-        elif usage.reinvite_client is not None:
-            server.respond(self._answer(request, 491))
-        else:
-            if request.contact is not None:
-                usage.dialog.remote_target = request.contact.uri  # a target refresh (section 12.2.2)
-            server.respond(respond(request, 100))
-            usage.reinvite_server = server
-            usage.deliver(Reinvited(request.body))
+        if target is not None:
+            usage.dialog.remote_target = target.uri  # a target refresh (section 12.2.2)
+        usage.reinvite_server = server
+        self._owners[server] = usage
+        usage.deliver(Reinvited(request.description))
 
     def answer_reinvite(self, usage: InviteDialog, status: int, body: bytes) -> None:
         """200 with a description, or a refusal that leaves the dialog as it was."""
         server = usage.reinvite_server
-        if server is None or usage.over:
+        if server is None or usage.phase is not Phase.CONFIRMED:
             return
-        response = self._final(server, status, body, contact=self._core.contact(usage.peer))
-        usage.sent(response)
+        response = self._final(usage, server, status, body)
         if status < 300:
             self._await_ack(usage, server, response)
         else:
-            usage.reinvite_server = None
+            self._core.uac.reinvite_waiting(usage)
 
-    def _final(self, server: InviteServer, status: int, body: bytes = b"", *, contact: str | None = None) -> Response:
-        headers = [("Allow", ALLOW), ("User-Agent", self._core.parts.user_agent)]
-        if contact is not None and status < 300:
-            headers.insert(0, ("Contact", contact))
+    def _final(
+        self, usage: InviteDialog, server: InviteServer, status: int, body: bytes = b"", headers: Headers = ()
+    ) -> Response:
+        """The final response to a re-INVITE."""
+        if usage.reinvite_server is server:
+            usage.reinvite_server = None
+        self._owners.pop(server, None)
+        fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
+        if status < 300:
+            fields.insert(0, ("Contact", self._core.contact(usage.peer)))
+        else:
+            server.on_ack = usage.received
         if body:
-            headers.append(("Content-Type", SDP))
-        response = respond(server.request, status, to_tag=self._core.parts.token(16), headers=headers, body=body)
-        if server.state is State.PROCEEDING:
-            server.respond(response)
+            fields.append(("Content-Type", SDP))
+        response = respond(server.request, status, headers=fields, body=body)
+        server.respond(response)
+        usage.sent(response)
         return response
 
     def transaction_over(self, server: InviteServer) -> None:
         """Its owner, if it never answered, cannot any more."""
-        self._pending.pop(server, None)
+        self._owners.pop(server, None)
+
+
+def _capabilities() -> Fields:
+    """What an OPTIONS request is told (section 11.2)."""
+    return [("Allow", ALLOW), ("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Supported", ", ".join(sorted(SUPPORTED)))]
+
+
+def _otherwise(request: Request, reply_to: Address) -> Address | None:
+    """Where responses go when the connection that the request came by is gone (section 18.2.2)."""
+    return Address(reply_to.host, request.via.port or 5060, reply_to.transport) if reply_to.reliable else None

@@ -1,0 +1,148 @@
+"""One request of ours on its way: its next hop, its transaction, and the second tries that a caller need not know of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from offhook.sip.digest import authorize, choose
+from offhook.sip.headers import Address
+from offhook.sip.invite import InviteDialog, Phase
+from offhook.sip.message import Fields, Request, Response
+from offhook.sip.transaction import ClientTransaction, InviteClient, NonInviteClient
+
+if TYPE_CHECKING:
+    from offhook.sip.core import Core
+
+MAX_UDP_REQUEST = 1300
+"""Longer requests go by TCP where the next hop leaves the choice to us (RFC 3261 section 18.1.1), bytes."""
+MAX_CHALLENGES = 2
+"""One for the credentials, one more for a nonce that was stale."""
+
+
+class Sending:
+    """A request within a dialog, or the one that begins it.
+
+    It asks where the next hop is, goes by TCP when it is long and back to UDP when nobody listens there, and answers a
+    challenge once when there are credentials. Each try has its own transaction and branch.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        usage: InviteDialog,
+        method: str,
+        *,
+        headers: Fields,
+        body: bytes = b"",
+        contact_user: str | None = None,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self.method = method
+        self.body = body
+        self.transaction: ClientTransaction | None = None
+        """``None`` until the next hop is known."""
+        self.sequence = 0
+        self._core = core
+        self._usage = usage
+        self._headers = headers
+        self._contact_user = contact_user
+        self._on_response = on_response
+        self._on_failure = on_failure
+        self._by_udp: Address | None = None
+        self._challenges = 0
+        self._last_provisional: tuple[int, str | None, bytes] | None = None
+        self._abandoned = False
+
+    def start(self) -> None:
+        """Take the next CSeq and send it, as soon as it is known where to."""
+        dialog = self._usage.dialog
+        dialog.local_sequence += 1
+        self.sequence = dialog.local_sequence
+        self._core.locate(self._usage, self._located)
+
+    def abandon(self) -> None:
+        """Nobody wants the responses any more."""
+        self._abandoned = True
+
+    def _located(self, address: Address | None, why: str, free_choice: bool) -> None:
+        if self._abandoned:
+            return
+        if address is None:
+            self._on_failure(why)
+        else:
+            self._launch(address, free_choice=free_choice)
+
+    def _launch(self, address: Address, *, free_choice: bool) -> None:
+        request, branch = self._compose(address)
+        data = request.to_bytes()
+        if free_choice and len(data) > MAX_UDP_REQUEST and not address.reliable:
+            self._by_udp = address
+            address = replace(address, transport="tcp")
+            request, branch = self._compose(address)
+            data = request.to_bytes()
+        kind = InviteClient if self.method == "INVITE" else NonInviteClient
+        transaction = kind(self._core, ("client", branch, self.method), request, address, self._responded, self._failed)
+        self.transaction = transaction
+        if self._usage.phase is Phase.EARLY:
+            self._usage.peer = address
+        self._core.transactions[transaction.key] = transaction
+        self._usage.sent(request)
+        transaction.start(data)
+
+    def _compose(self, address: Address) -> tuple[Request, str]:
+        core, dialog = self._core, self._usage.dialog
+        via, branch = core.via(address)
+        contact = core.contact(address, self._contact_user) if self.method == "INVITE" else None
+        request = dialog.request(
+            self.method, via=via, contact=contact, sequence=self.sequence, headers=self._headers, body=self.body
+        )
+        return request, branch
+
+    def _failed(self, why: str) -> None:
+        by_udp, self._by_udp = self._by_udp, None
+        if by_udp is not None and not self._abandoned and not why.startswith("timeout"):
+            self._launch(by_udp, free_choice=False)
+        else:
+            self._on_failure(why)
+
+    def _responded(self, response: Response) -> None:
+        if response.status < 200:
+            # A repeated 180 says nothing new; it must not fill the timeline nor the owner's mailbox.
+            seen = (response.status, response.header("to"), response.body)
+            if seen == self._last_provisional:
+                return
+            self._last_provisional = seen
+        if not 200 <= response.status < 300:
+            self._usage.received(response)
+        if response.status >= 300 and self.method == "INVITE":
+            self._usage.acknowledged_refusal(self.sequence)
+        if response.status in {401, 407} and self._answer_challenge(response):
+            return
+        self._on_response(response)
+
+    def _answer_challenge(self, response: Response) -> bool:
+        """Send it again with credentials; again when only the nonce was stale (section 22.2). Whether that was possible."""
+        proxy = response.status == 407
+        challenge = choose(response.headers_all("Proxy-Authenticate" if proxy else "WWW-Authenticate"))
+        credentials, transaction = self._usage.credentials, self.transaction
+        if credentials is None or challenge is None or transaction is None or self._abandoned:
+            return False
+        self._challenges += 1
+        if self._challenges > MAX_CHALLENGES or (self._challenges > 1 and not challenge.stale):
+            return False
+        field = "Proxy-Authorization" if proxy else "Authorization"
+        value = authorize(
+            challenge, credentials, method=self.method, uri=transaction.request.uri_text, cnonce=self._core.parts.token(16)
+        )
+        self._headers = [*(pair for pair in self._headers if pair[0] != field), (field, value)]
+        self._last_provisional = None
+        self.start()
+        return True
+
+    @property
+    def authorization(self) -> Fields:
+        """The credentials that it was sent with: an ACK carries them too (section 22.1)."""
+        return [pair for pair in self._headers if pair[0] in {"Authorization", "Proxy-Authorization"}]
