@@ -153,10 +153,12 @@ async def _call(
         media = Media(ports=RTP_PORTS, host=host, clock=clock)
         await media.start()
         opened.push_async_callback(media.aclose)
-        stack = Stack(host=host, port=0, ids=ids, clock=clock, on_invite=lambda invite: invite.refuse(486), user_agent="Offhook phone")
+        stack = Stack(
+            host=host, port=0, ids=ids, clock=clock, on_invite=lambda invite: invite.refuse(486), user_agent="Offhook phone"
+        )
         await stack.start()
         opened.push_async_callback(_leave, stack)
-        track = await _speech(wishes.say, opened)
+        track = await _speech(wishes.say, opened, clock)
         screen.line(f"calling [bold]{uri}[/bold]")
         leg = await opened.enter_async_context(
             dialling(stack, media, str(uri), ids=ids, caller=own, headers=headers, transport=transport, observe=screen.observe)
@@ -175,11 +177,11 @@ async def _leave(stack: Stack) -> None:
     await stack.aclose()
 
 
-async def _speech(file: Path | None, opened: AsyncExitStack) -> Track | None:
+async def _speech(file: Path | None, opened: AsyncExitStack, clock: Clock) -> Track | None:
     if file is None:
         return None
     folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="offhook-phone-")))
-    clips = Clips(folder, nothing_fetched)
+    clips = Clips(folder, nothing_fetched, wall=lambda: clock.wall().timestamp())
     opened.push_async_callback(clips.aclose)
     try:
         return Track((await clips.from_file(file),))
@@ -291,4 +293,3 @@ async def _say(leg: OutgoingLeg, speech: Track, screen: Screen) -> None:
         screen.line(f"spoken ({ended.played_ms / 1000:.1f} s)")
     except LegGone:
         screen.line("too late: the call is over")
-

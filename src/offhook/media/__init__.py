@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offhook.media.channel import Channel, Digits, Meter, Playback, Recording, RtpPeer
     from offhook.media.client import EngineFailed, Media
-    from offhook.media.clips import Clips, Fetch, Fetched
+    from offhook.media.clips import Clips, Fetch, Fetched, nothing_fetched
     from offhook.media.wire import Figures
 
 __all__ = [
@@ -29,12 +29,13 @@ __all__ = [
     "Playback",
     "Recording",
     "RtpPeer",
+    "nothing_fetched",
 ]
 
 _HOMES = {
     "channel": ("Channel", "Digits", "Meter", "Playback", "Recording", "RtpPeer"),
     "client": ("EngineFailed", "Media"),
-    "clips": ("Clips", "Fetch", "Fetched"),
+    "clips": ("Clips", "Fetch", "Fetched", "nothing_fetched"),
     "wire": ("Figures",),
 }
 
