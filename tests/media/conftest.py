@@ -35,7 +35,7 @@ class Peer:
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)
         self.port: int = self.socket.getsockname()[1]
-        self.sequence, self.timestamp, self.ssrc = 65530, 2**32 - 800, 0xABCDEF
+        self.sequence, self.timestamp, self.ssrc = 65530, 2**32 - 800, id(self) & 0xFFFFFFFF
         self.packets: list[tuple[int, bool, int, int, bytes]] = []
         """Payload type, marker, sequence, timestamp, payload."""
         asyncio.get_running_loop().add_reader(self.socket, self._read)

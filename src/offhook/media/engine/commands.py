@@ -68,7 +68,8 @@ class Commands:
             engine.transmission.introduce(leg)
             if leg.playing is not None:
                 playing.start(engine.legs, leg.slot)
-        elif moved:
+        left = peers.real_address(leg.socket)
+        if moved and not fresh:
             engine.reception.remove(leg)
             peers.disconnect(leg.socket)
         leg.payload_type, leg.codec = command.payload_type, Codec[command.codec]
@@ -83,7 +84,7 @@ class Commands:
         if moved:
             types = {leg.payload_type} if leg.event_payload_type is None else {leg.payload_type, leg.event_payload_type}
             leg.signalled = signalled
-            leg.learner = peers.Learner(leg.socket, signalled, frozenset(types))
+            leg.learner = peers.Learner(leg.socket, signalled, frozenset(types), left)
             engine.reception.add(leg)
         engine.transmission.describe(leg)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from offhook.media import wire
 
 _READ = 2**16
+_READS = 64
+"""A read ends where a file descriptor was sent, so that many legs at once come in many pieces."""
 _UNSENT_LIMIT = 64 * 2**20
 """Octets. A switch that has left so much unread is dead, and without it there is nothing to do."""
 _FLEETING_LIMIT = 2**18
@@ -37,16 +39,20 @@ class Control:
         readable, _, _ = select.select([self._socket], [], [], timeout_s)
         if not readable:
             return iter(())
-        try:
-            octets, descriptors, _, _ = socket.recv_fds(self._socket, _READ, 16)
-        except BlockingIOError:
-            return iter(())
-        except OSError as error:
-            raise SwitchGone from error
-        self._descriptors.extend(descriptors)
-        if not octets:
-            raise SwitchGone
-        return self._unpacker.feed(octets)
+        return self._read()
+
+    def _read(self) -> Iterator[wire.Command]:
+        for _ in range(_READS):
+            try:
+                octets, descriptors, _, _ = socket.recv_fds(self._socket, _READ, 16)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise SwitchGone from error
+            self._descriptors.extend(descriptors)
+            if not octets:
+                raise SwitchGone
+            yield from self._unpacker.feed(octets)
 
     def descriptor(self) -> int:
         """The file descriptor that came with the command that is being obeyed."""

@@ -3,10 +3,10 @@
 The address in the SDP is where we send, but behind a NAT it is not where packets come from. So until the first valid one has
 come the socket stays open to anybody, and then it is connected: from there on the kernel drops everything of strangers.
 
-The rule: a valid RTP packet (right version, a payload type that was agreed) from the signalled host, whatever its port, is
-believed at once. From another host it takes ``STRANGER_PACKETS`` of them, of one source (address and SSRC), with numbers that
-follow each other and nothing from the signalled host in between. What is learnt is learnt: only a new offer or answer that
-names another address opens it again.
+The rule: a valid RTP packet (right version, a payload type that was agreed) from the very address that was signalled is
+believed at once. From another port of that host it takes ``SAME_HOST_PACKETS`` of them, from another host ``STRANGER_PACKETS``:
+of one source (address and SSRC), with numbers that follow each other. What is learnt is learnt: only a new offer or answer that
+names another address opens it again, and then the peer that was left is the one that is not believed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from offhook.media.engine import rtp
 
+SAME_HOST_PACKETS = 2
 STRANGER_PACKETS = 5
 Address = tuple[Any, ...]
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,15 +36,32 @@ def disconnect(own: socket.socket) -> None:
     _libc.connect(own.fileno(), struct.pack("=H14x", socket.AF_UNSPEC), 16)
 
 
-class Learner:
-    """Listens for the first valid packet on a socket that is not connected yet."""
+def real_address(own: socket.socket) -> Address | None:
+    """Where the socket is connected to, if it is."""
+    try:
+        address: Address = own.getpeername()
+    except OSError:
+        return None
+    return address
 
-    def __init__(self, own: socket.socket, signalled: Address, payload_types: frozenset[int]) -> None:
+
+class Learner:
+    """Listens for the first valid packet on a socket that is not connected yet.
+
+    Args:
+        own: the leg's socket.
+        signalled: the address in the SDP.
+        payload_types: that were agreed.
+        left: where the peer was before it moved.
+    """
+
+    def __init__(self, own: socket.socket, signalled: Address, payload_types: frozenset[int], left: Address | None) -> None:
         self._socket = own
         self.address = signalled
         """Where to send meanwhile."""
         self._signalled = signalled
         self._payload_types = payload_types
+        self._left = left
         self._stranger: tuple[Address, int] | None = None
         self._following = 0
         self._packets = 0
@@ -63,15 +81,17 @@ class Learner:
         packet = rtp.parse(datagram)
         if packet is None or packet.payload_type not in self._payload_types:
             return False
-        if source[0] == self._signalled[0]:
+        if source == self._signalled:
             return True
+        if source == self._left:
+            return False
         identity = (source, packet.ssrc)
         if identity == self._stranger and packet.sequence == self._following:
             self._packets += 1
         else:
             self._stranger, self._packets = identity, 1
         self._following = (packet.sequence + 1) & 0xFFFF
-        return self._packets >= STRANGER_PACKETS
+        return self._packets >= (SAME_HOST_PACKETS if source[0] == self._signalled[0] else STRANGER_PACKETS)
 
     def _forget_the_rest(self, row: memoryview) -> None:
         """What is queued came before the socket was connected, from whomever."""

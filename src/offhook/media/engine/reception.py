@@ -131,6 +131,8 @@ class Reception:
             self.misses += int(wanted.size - np.count_nonzero(found))
             wanted = wanted[found]
             if wanted.size:
+                # Where there was one there will be more: a burst, or a sender with less than 20 ms a packet.
+                legs.read_again_until[wanted] = tick + READ_AGAIN_TICKS
                 self._sort(tick, wanted, lengths[found])
 
     def _read_watched(self, tick: int) -> None:
