@@ -1,0 +1,358 @@
+"""The person on the line: a leg without SIP or RTP that hears, presses keys, talks and hangs up when the test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from offhook import causes
+from offhook.audio import BeepPattern, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics
+from offhook.causes import Ending
+from offhook.errors import LegGone
+from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Observe, unobserved
+from offhook.testing.studio import Studio, name_of
+
+ENGINE_TAKES_S = 0.02
+"""A stopped playback says so one tick later, as in the real engine."""
+_PAUSES_MS = {"w": 500, "W": 1000}
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who calls whom; what a leg reads from an INVITE."""
+
+    from_number: str = "14155550100"
+    to_number: str = "14155550199"
+    to_user: str = "14155550199"
+    caller_name: str | None = None
+    forwarded_from: str | None = None
+    custom_headers: Mapping[str, str] = field(default_factory=dict)
+    source: str = "192.0.2.7:5060/udp"
+    sip_call_id: str = "a84b4c76e66710@192.0.2.7"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A sound that the caller heard."""
+
+    sound: str
+    """As ``name_of`` says it."""
+    at_s: float
+    """Since the call arrived."""
+    for_ms: int
+    """How long: less than the sound's length when it was cut off."""
+
+
+class Performance:
+    """A playback that takes as long as its sounds are long, and makes none."""
+
+    def __init__(self, caller: Caller, playlist: Playlist, *, stop_on_key: bool, studio: Studio) -> None:
+        self.stop_on_key = stop_on_key
+        self._caller = caller
+        self._playlist = playlist
+        self._studio = studio
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._ended: asyncio.Future[PlaybackEnded] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        if not playlist.endless:
+            total_ms = sum(length for _, _, length in self._sounds(None))
+            self._timer = self._loop.call_later(total_ms / 1000, self.end, PlaybackEnd.FINISHED)
+
+    @property
+    def over(self) -> bool:
+        """Whether it is silent."""
+        return self._ended.done()
+
+    async def wait(self) -> PlaybackEnded:
+        """Wait for its end."""
+        return await asyncio.shield(self._ended)
+
+    def stop(self) -> None:
+        """Stop it; ``wait`` returns a tick later."""
+        if not self._ended.done():
+            self._set_timer(self._loop.call_later(ENGINE_TAKES_S, self.end, PlaybackEnd.STOPPED))
+
+    def end(self, why: PlaybackEnd) -> None:
+        """It is silent from now on."""
+        if self._ended.done():
+            return
+        self._set_timer(None)
+        played_ms = round((self._loop.time() - self._began) * 1000)
+        self._ended.set_result(PlaybackEnded(why, played_ms))
+        for name, start_ms, length_ms in self._sounds(played_ms):
+            if start_ms < played_ms:
+                at_s = self._began + start_ms / 1000 - self._caller.began
+                self._caller.heard.append(Heard(name, round(at_s, 3), min(length_ms, played_ms - start_ms)))
+
+    def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
+
+    def _sounds(self, until_ms: int | None) -> Iterator[tuple[str, int, int]]:
+        """Each sound's name, start and length, in ms; up to ``until_ms`` where the playlist is endless."""
+        at_ms = 0
+        for track in self._playlist.tracks:
+            row = [(name_of(sound), self._studio.length_ms(sound)) for sound in track.sounds]
+            time = 0
+            while track.times == 0 or time < track.times:
+                for name, length_ms in row:
+                    yield name, at_ms, length_ms
+                    at_ms += length_ms
+                time += 1
+                if until_ms is not None and (at_ms >= until_ms or not any(length for _, length in row)):
+                    break
+
+
+class Keys:
+    """Keys pressed since somebody began to listen."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Digit | None] = asyncio.Queue()
+
+    async def get(self) -> Digit:
+        """The next key. Raises ``LegGone`` when the leg was freed."""
+        digit = await self.queue.get()
+        if digit is None:
+            self.queue.put_nowait(None)
+            raise LegGone("the leg has ended")
+        return digit
+
+
+class Caller:
+    """An A leg and the person on it, both sides of one object.
+
+    The interpreter sees a ``calls.Leg``. The test sees the person: ``press``, ``talk``, ``beep``, ``hang_up``, ``leave``, and
+    what came to the person's ears (``heard``), keypad (``keys_received``) and phone (``signals``).
+    Everything that is asked for "in so many seconds" counts from the moment of asking.
+    """
+
+    def __init__(
+        self,
+        party: Party,
+        studio: Studio,
+        *,
+        unusable: Ending | None = None,
+        early_media: bool = True,
+        refuses_audio: Ending | None = None,
+    ) -> None:
+        """Args:
+        unusable: why this leg can carry no call, as an INVITE without a common codec.
+        early_media: ``False``: the INVITE came without an offer, so there can be no audio before the answer.
+        refuses_audio: answering fails with this, as when every RTP port is taken.
+        """
+        self.facts = party
+        self.unusable = unusable
+        self.answered = False
+        self.early = False
+        self.observe: Observe = unobserved
+        self.began = asyncio.get_running_loop().time()
+        self.heard: list[Heard] = []
+        self.signals: list[str] = []
+        """What the phone was told, in order: ``180``, ``183``, ``200``, ``BYE``, ``486``, …"""
+        self.released_with: Ending | None = None
+        self.keys_received = ""
+        """What was pressed towards the caller."""
+        self.listeners: list[Keys] = []
+        self.freed = False
+        self._studio = studio
+        self._early_media = early_media
+        self._refuses_audio = refuses_audio
+        self._playing: Performance | None = None
+        self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._sending = asyncio.Lock()
+        self._talking, self._quiet = asyncio.Event(), asyncio.Event()
+        self._quiet.set()
+        self._beeps: list[tuple[BeepPattern, asyncio.Future[None]]] = []
+
+    # -- the person ------------------------------------------------------------------------------------------------
+
+    def press(self, keys: str, *, after_s: float = 0.0, every_s: float = 0.3) -> None:
+        """Press keys one after another, the first in ``after_s`` seconds. Any of ``audio.DIGITS``."""
+        for position, key in enumerate(keys):
+            self._later(after_s + position * every_s, self._press, key)
+
+    def talk(self, for_s: float, *, after_s: float = 0.0) -> None:
+        """Make a noise for so long."""
+        self._later(after_s, self._hush, False)
+        self._later(after_s + for_s, self._hush, True)
+
+    def beep(self, duration_ms: int = 400, *, after_s: float = 0.0) -> None:
+        """Beep as an answering machine does."""
+        self._later(after_s, self._beep, duration_ms)
+
+    def hang_up(self, *, after_s: float = 0.0) -> None:
+        """Hang up; before the answer that is giving up."""
+        self._later(after_s, lambda: self._leave(causes.CALLER_HUNG_UP if self.answered else causes.CALLER_GAVE_UP))
+
+    def leave(self, ending: Ending, *, after_s: float = 0.0) -> None:
+        """Be gone for another reason: the network failed, no audio came for a minute."""
+        self._later(after_s, self._leave, ending)
+
+    @property
+    def hears(self) -> bool:
+        """Whether something is being played right now."""
+        return self._playing is not None and not self._playing.over
+
+    @property
+    def gone(self) -> bool:
+        """Whether either side has ended the call."""
+        return self._ended.done() or self.released_with is not None
+
+    # -- the leg ---------------------------------------------------------------------------------------------------
+
+    def ring(self) -> None:
+        """180, once."""
+        if not (self.gone or self.answered or self.early or "180" in self.signals):
+            self.signals.append("180")
+            self.observe(CallRang())
+
+    async def open_early_media(self) -> None:
+        """183; only 180 where there was no offer."""
+        self._refuse_if_gone()
+        if self.early or self.answered:
+            return
+        if not self._early_media:
+            self.ring()
+            return
+        self.early = True
+        self.signals.append("183")
+        self.observe(EarlyMediaOpened())
+
+    async def answer(self) -> None:
+        """200."""
+        self._refuse_if_gone()
+        if self.answered:
+            return
+        if self._refuses_audio is not None:
+            self.signals.append(str(self._refuses_audio.sip_status))
+            self._leave(self._refuses_audio)
+            raise LegGone(self._refuses_audio.cause.name)
+        self.answered = True
+        self.signals.append("200")
+        self.observe(CallAnswered())
+
+    def release(self, ending: Ending) -> None:
+        """BYE, or the refusal that ``ending`` names."""
+        if self.gone:
+            return
+        self.released_with = ending
+        self.signals.append("BYE" if self.answered else str(ending.sip_status))
+
+    async def ended(self) -> Ending:
+        """Wait until the person has left."""
+        return await asyncio.shield(self._ended)
+
+    def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Performance:
+        """Play instead of what is playing."""
+        self._refuse_without_audio()
+        if self._playing is not None:
+            self._playing.end(PlaybackEnd.STOPPED)
+        self._playing = Performance(self, playlist, stop_on_key=stop_on_key, studio=self._studio)
+        return self._playing
+
+    @contextlib.contextmanager
+    def listen(self) -> Iterator[Keys]:
+        """Keys from now on."""
+        self._refuse_without_audio()
+        keys = Keys()
+        self.listeners.append(keys)
+        try:
+            yield keys
+        finally:
+            self.listeners.remove(keys)
+
+    async def send_digits(self, digits: str, *, tone_ms: int = 200, gap_ms: int = 100) -> None:
+        """Take as long as the keys take; a second row waits for the first."""
+        self._refuse_without_audio()
+        async with self._sending:
+            for key in digits:
+                if key in _PAUSES_MS:
+                    await asyncio.sleep(_PAUSES_MS[key] / 1000)
+                    continue
+                await asyncio.sleep(tone_ms / 1000)
+                self.keys_received += key
+                await asyncio.sleep(gap_ms / 1000)
+
+    async def heard_silence(self, minimum_ms: int) -> None:
+        """Return when nobody has talked for so long, from now."""
+        self._refuse_without_audio()
+        while True:
+            await self._quiet.wait()
+            try:
+                async with asyncio.timeout(minimum_ms / 1000):
+                    await self._talking.wait()
+            except TimeoutError:
+                return
+
+    async def heard_beep(self, pattern: BeepPattern) -> None:
+        """Return when there was a beep long enough, and the silence after it."""
+        self._refuse_without_audio()
+        heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._beeps.append((pattern, heard))
+        try:
+            await heard
+        finally:
+            self._beeps.remove((pattern, heard))
+
+    async def statistics(self) -> RtpStatistics:
+        """As if every packet had arrived."""
+        return RtpStatistics(packets_sent=50, packets_received=50)
+
+    async def aclose(self) -> None:
+        """Free everything: who still waits for keys or sound learns that the leg is gone."""
+        self.freed = True
+        for timer in self._timers:
+            timer.cancel()
+        if self._playing is not None:
+            self._playing.end(PlaybackEnd.GONE)
+        for keys in self.listeners:
+            keys.queue.put_nowait(None)
+
+    # -- own -------------------------------------------------------------------------------------------------------
+
+    def _later(self, after_s: float, act: Callable[..., None], *arguments: object) -> None:
+        if after_s <= 0:
+            act(*arguments)
+        else:
+            self._timers.append(asyncio.get_running_loop().call_later(after_s, act, *arguments))
+
+    def _press(self, key: str) -> None:
+        if self.gone:
+            return
+        for keys in self.listeners:
+            keys.queue.put_nowait(Digit(key, 100))
+        if self._playing is not None and self._playing.stop_on_key:
+            self._playing.end(PlaybackEnd.KEY)
+
+    def _hush(self, quiet: bool) -> None:
+        now, before = (self._quiet, self._talking) if quiet else (self._talking, self._quiet)
+        now.set()
+        before.clear()
+
+    def _beep(self, duration_ms: int) -> None:
+        for pattern, heard in self._beeps:
+            if duration_ms >= pattern.duration_ms:
+                self._later((duration_ms + pattern.intra_silence_ms) / 1000, _resolve, heard)
+
+    def _leave(self, ending: Ending) -> None:
+        if not self.gone:
+            self._ended.set_result(ending)
+
+    def _refuse_if_gone(self) -> None:
+        if self.gone:
+            raise LegGone("the caller has left")
+
+    def _refuse_without_audio(self) -> None:
+        self._refuse_if_gone()
+        if not (self.answered or self.early):
+            raise LegGone("the leg has no audio path yet")
+
+
+def _resolve(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

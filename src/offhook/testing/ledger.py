@@ -1,0 +1,59 @@
+"""What is written down, in memory: records, timelines, running calls, numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
+
+
+@dataclass
+class Ledger:
+    """The ``Records`` and the ``Directory`` of a world."""
+
+    applications: dict[str, Application] = field(default_factory=dict)
+    """By number."""
+    live: dict[str, LiveCall] = field(default_factory=dict)
+    records: list[CallRecord] = field(default_factory=list)
+    hangups: list[Notification] = field(default_factory=list)
+    """The hangup requests that were stored with the records."""
+    rows: list[TimelineRow] = field(default_factory=list)
+    writing_takes_s: float = 0.0
+    failures_left: int = 0
+    """So many more ``finish`` fail: the disk is full."""
+    unreadable: bool = False
+    """Looking up a number fails."""
+
+    def begin(self, call: LiveCall) -> None:
+        """A call runs."""
+        self.live[call.call_uuid] = call
+
+    def add_event(self, row: TimelineRow) -> None:
+        """Something stands on its timeline."""
+        self.rows.append(row)
+
+    async def finish(self, record: CallRecord, hangup: Notification | None) -> None:
+        """It is over. Raises ``OSError`` while ``failures_left``."""
+        await asyncio.sleep(self.writing_takes_s)
+        if self.failures_left:
+            self.failures_left -= 1
+            raise OSError("the disk is full")
+        self.live.pop(record.call_uuid, None)
+        self.records.append(record)
+        if hangup is not None:
+            self.hangups.append(hangup)
+
+    async def leftovers(self) -> list[LiveCall]:
+        """What ran when the last node died."""
+        return list(self.live.values())
+
+    async def application_for(self, called: str) -> Application | None:
+        """The application of a number. Raises ``OSError`` while ``unreadable``."""
+        if self.unreadable:
+            raise OSError("the directory cannot be read")
+        return self.applications.get(called)
+
+    def timeline(self, call_uuid: str) -> list[TimelineRow]:
+        """A call's events in order."""
+        return [row for row in self.rows if row.call_uuid == call_uuid]
