@@ -545,3 +545,23 @@ def test_the_engine_ends_with_its_switch(bench) -> None:
             os.kill(pid, 0)
 
     asyncio.run(scenario())
+
+
+def test_a_peer_that_has_fallen_mute_is_noticed_but_not_while_it_holds(bench) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            channel, peer = b.leg()
+            lost = asyncio.create_task(channel.heard_nothing(1000))
+            await peer.talk(channel.port, SOUND * 80)
+            assert not lost.done()
+            begun = time.monotonic()
+            await lost
+            assert 0.8 < time.monotonic() - begun < 1.7
+            again = asyncio.create_task(channel.heard_nothing(500))
+            await asyncio.sleep(0.05)
+            channel.connect(RtpPeer("127.0.0.1", peer.port, 0, "PCMU", 101, receive=False))
+            await asyncio.sleep(1.2)
+            assert not again.done()
+            again.cancel()
+
+    asyncio.run(scenario())

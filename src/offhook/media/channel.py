@@ -256,6 +256,13 @@ class Channel:
         shape = (pattern.duration_ms, pattern.inter_silence_ms, pattern.intra_silence_ms, pattern.threshold)
         await self._ask(lambda request: wire.WatchBeep(self.number, request, *shape))
 
+    async def heard_nothing(self, minimum_ms: int) -> None:
+        """Wait until no packet at all has come for so long, counted from now. While ``receive`` is off, none is missed.
+
+        One waits at a time: a second call takes the place of the first, which then waits for ever. Raises ``LegGone``.
+        """
+        await self._ask(lambda request: wire.WatchLoss(self.number, request, minimum_ms))
+
     def meter(self, interval_ms: int = 200) -> Meter:
         """Measure the level of what is received. All meters of a channel go at the shortest interval asked for."""
         meter = Meter(self)

@@ -114,6 +114,14 @@ class WatchBeep(_Message, frozen=True):
     threshold: int
 
 
+class WatchLoss(_Message, frozen=True):
+    """Tell when no packet has come for so long, in steps of half a second. One a leg, the last that was asked for."""
+
+    leg: int
+    request: int
+    minimum_ms: int
+
+
 class Forget(_Message, frozen=True):
     """Nobody waits any more for what this request asked: digits still to send, a watch."""
 
@@ -169,6 +177,7 @@ Command = (
     | SendDigits
     | WatchSilence
     | WatchBeep
+    | WatchLoss
     | Forget
     | MeterLevel
     | JoinRoom
@@ -200,7 +209,7 @@ class KeyPressed(_Message, frozen=True):
 
 
 class Done(_Message, frozen=True):
-    """What this request waited for has come: the digits are sent, the silence or the beep was heard."""
+    """What this request waited for has come: the digits are sent, the silence or the beep was heard, no packet came."""
 
     leg: int
     request: int

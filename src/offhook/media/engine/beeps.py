@@ -7,14 +7,13 @@ So the frequency must stay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook.media import wire
 from offhook.media.engine.arrays import FRAME_MS, FRAME_SAMPLES, RATE_HZ, Flags, Samples
 from offhook.media.engine.legs import Leg, Legs
+from offhook.media.engine.watching import Watches
 
 _BIN_HZ = RATE_HZ / FRAME_SAMPLES
 LOWEST_HZ, HIGHEST_HZ = 350.0, 2600.0
@@ -55,88 +54,58 @@ def lines(frames: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64], ND
     return (peak + offset) * _BIN_HZ, np.divide(held, whole, out=np.zeros_like(whole), where=whole > 0), whole
 
 
-@dataclass(eq=False, slots=True)
-class _Watch:
-    leg: Leg
-    request: int
-    tone_frames: int
-    gap_frames: int
-    silence_frames: int
-    threshold: int
-
-
 class BeepWatches:
     """Who waits for a beep on a leg. The spectrum is taken for all of them at once, and of nobody else."""
 
     def __init__(self) -> None:
-        self._watches: list[_Watch] = []
-        # Of each watch, a row each: frames of tone so far, frames of gap since, frames of silence after a whole beep, blurred
-        # frames.
-        self._state: NDArray[np.int64] = np.empty((0, 4), np.int64)
-        self._sums: NDArray[np.float64] = np.empty((0, 2))
-        """Of the frames of tone: their frequencies, and their energies."""
+        # What counts as a beep: frames of tone, of gap, of silence, and the threshold. Of the beep so far: frames of tone, of
+        # gap since then, of silence after all of it, blurred frames, the sum of the frequencies of the frames of tone and of
+        # their energies.
+        self.watches = Watches(10)
 
     def add(self, leg: Leg, command: wire.WatchBeep) -> None:
         """Wait for a beep of this shape."""
-        watch = _Watch(
-            leg,
-            command.request,
-            # The first and the last frame of a beep are only partly filled by it.
-            max(1, command.duration_ms // FRAME_MS - 2),
-            -(-command.inter_silence_ms // FRAME_MS),
-            max(1, -(-command.intra_silence_ms // FRAME_MS) - 1),
-            command.threshold,
-        )
-        self._watches.append(watch)
-        self._state = np.vstack([self._state, np.zeros((1, 4), np.int64)])
-        self._sums = np.vstack([self._sums, np.zeros((1, 2))])
-
-    def drop(self, leg: Leg, request: int | None = None) -> None:
-        """Forget one request of a leg, or all of them."""
-        self._keep([watch.leg is not leg or request not in {None, watch.request} for watch in self._watches])
+        tone = max(1, command.duration_ms // FRAME_MS - 2)  # the first and the last frame of a beep are only partly filled by it
+        gap = -(-command.inter_silence_ms // FRAME_MS)
+        silence = max(1, -(-command.intra_silence_ms // FRAME_MS) - 1)
+        self.watches.add(leg, command.request, (tone, gap, silence, command.threshold, 0, 0, 0, 0, 0, 0))
 
     def check(self, legs: Legs) -> list[wire.Event]:
         """Take one frame of each watched leg; tell those that have heard their beep, which are done then."""
-        if not self._watches:
+        if not self.watches:
             return []
-        slots = np.array([watch.leg.slot for watch in self._watches])
+        slots = self.watches.slots(legs)
         frames = legs.pcm[slots]
         frames[slots < 0] = 0
-        heard = self._advance(frames)
-        told: list[wire.Event] = [wire.Done(self._watches[i].leg.number, self._watches[i].request) for i in np.flatnonzero(heard)]
-        if told:
-            self._keep((~heard).tolist())
-        return told
+        return self.watches.done(advance(self.watches.table, frames))
 
-    def _advance(self, frames: Samples) -> Flags:
-        limits = np.array(
-            [(watch.tone_frames, watch.gap_frames, watch.silence_frames, watch.threshold) for watch in self._watches]
-        )
-        tone_frames, gap_frames, silence_frames, threshold = limits.T
-        tone, gap, silence, blurred = self._state.T
-        sounding = np.abs(frames.astype(np.int32)).mean(axis=1) >= threshold
-        frequency, tonality, energy = lines(frames)
-        tonal = sounding & (tonality >= TONALITY) & (frequency >= LOWEST_HZ) & (frequency <= HIGHEST_HZ)
-        found = np.stack([frequency, energy], axis=1)
-        mean = np.divide(self._sums, tone[:, np.newaxis], out=found.copy(), where=tone[:, np.newaxis] > 0)
-        swell = np.divide(energy, mean[:, 1], out=np.ones_like(energy), where=mean[:, 1] > 0)
-        steady = (np.abs(frequency - mean[:, 0]) <= STEADY_HZ) & (swell <= STEADY_FACTOR) & (swell >= 1 / STEADY_FACTOR)
-        same = tonal & steady
-        confirming = (tone >= tone_frames) & ~sounding
-        gap_now = np.where(same, 0, gap + 1)
-        silence_now = np.where(confirming, silence + 1, 0)
-        # Where the tone begins, pauses and ends, a frame is no clean line; elsewhere it has to be.
-        blurred_now = blurred + (sounding & ~same)
-        broken = ((gap_now > gap_frames) & ~confirming) | (blurred_now > BLURRED_FRAMES)
-        tone_now = np.where(broken, tonal, tone + same)
-        self._sums = np.where(broken, tonal, same)[:, np.newaxis] * found + np.where(broken, 0, 1)[:, np.newaxis] * self._sums
-        self._state = np.stack(
-            [tone_now, np.where(broken, 0, gap_now), silence_now, np.where(broken, 0, blurred_now)], axis=1
-        ).astype(np.int64)
-        heard: Flags = silence_now >= silence_frames
-        return heard
 
-    def _keep(self, wanted: list[bool]) -> None:
-        self._watches = [watch for watch, keep in zip(self._watches, wanted, strict=True) if keep]
-        self._state = self._state[wanted]
-        self._sums = self._sums[wanted]
+def advance(table: NDArray[np.float64], frames: Samples) -> Flags:
+    """Go on by one frame of each.
+
+    Args:
+        table: ``[watches, 10]`` as in ``BeepWatches``; its last six columns are overwritten.
+        frames: ``[watches, 160]``.
+
+    Returns:
+        Whose beep is complete.
+    """
+    tone_frames, gap_frames, silence_frames, threshold, tone, gap, silence, blurred, sum_hz, sum_energy = table.T
+    sounding = np.abs(frames.astype(np.int32)).mean(axis=1) >= threshold
+    frequency, tonality, energy = lines(frames)
+    tonal = sounding & (tonality >= TONALITY) & (frequency >= LOWEST_HZ) & (frequency <= HIGHEST_HZ)
+    count = np.maximum(tone, 1)
+    off_hz = np.where(tone > 0, np.abs(frequency - sum_hz / count), 0)
+    swell = np.where(tone > 0, energy * count / np.maximum(sum_energy, 1), 1)
+    same = tonal & (off_hz <= STEADY_HZ) & (swell <= STEADY_FACTOR) & (swell >= 1 / STEADY_FACTOR)
+    confirming = (tone >= tone_frames) & ~sounding
+    silence[:] = np.where(confirming, silence + 1, 0)
+    gap[:] = np.where(same, 0, gap + 1)
+    # Where the tone begins, pauses and ends, a frame is no clean line; elsewhere it has to be.
+    blurred += sounding & ~same
+    broken = ((gap > gap_frames) & ~confirming) | (blurred > BLURRED_FRAMES)
+    for total, step in ((tone, 1), (sum_hz, frequency), (sum_energy, energy)):
+        total[:] = np.where(broken, tonal * step, total + same * step)
+    gap[broken] = blurred[broken] = 0
+    complete: Flags = silence >= silence_frames
+    return complete

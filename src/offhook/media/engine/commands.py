@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from offhook.audio import PlaybackEnd
+from offhook.audio import FRAME_MS, PlaybackEnd
 from offhook.media import wire
 from offhook.media.engine import peers, playing
 from offhook.media.engine.codecs import Codec
@@ -31,6 +31,7 @@ class Commands:
             wire.SendDigits: self._send_digits,
             wire.WatchSilence: self._watch_silence,
             wire.WatchBeep: self._watch_beep,
+            wire.WatchLoss: self._watch_loss,
             wire.Forget: self._forget,
             wire.MeterLevel: self._meter,
             wire.JoinRoom: self._join,
@@ -81,6 +82,8 @@ class Commands:
         engine.legs.payload_type[slot] = leg.payload_type if leg.receiving else UNWANTED
         engine.legs.room[slot] = leg.room
         engine.legs.meter_every[slot] = leg.meter_every
+        engine.legs.lost_after[slot] = leg.lost_after if leg.receiving else 0
+        engine.legs.heard_at[slot] = engine.pacing.tick
         if moved:
             types = {leg.payload_type} if leg.event_payload_type is None else {leg.payload_type, leg.event_payload_type}
             leg.signalled = signalled
@@ -92,8 +95,8 @@ class Commands:
         engine = self._engine
         engine.stop_playing(leg, PlaybackEnd.GONE)
         engine.recorder.stop(leg)
-        engine.silences.drop(leg)
-        engine.beeps.drop(leg)
+        engine.silences.watches.drop(leg)
+        engine.beeps.watches.drop(leg)
         engine.transmission.remove(leg)
         if leg.slot >= 0:
             engine.reception.remove(leg)
@@ -126,13 +129,21 @@ class Commands:
     def _watch_beep(self, leg: Leg, command: wire.WatchBeep) -> None:
         self._engine.beeps.add(leg, command)
 
+    def _watch_loss(self, leg: Leg, command: wire.WatchLoss) -> None:
+        leg.loss_request, leg.lost_after = command.request, command.minimum_ms // FRAME_MS
+        if leg.slot >= 0:
+            self._engine.legs.lost_after[leg.slot] = leg.lost_after
+            self._engine.legs.heard_at[leg.slot] = self._engine.pacing.tick
+
     def _forget(self, leg: Leg, command: wire.Forget) -> None:
-        self._engine.silences.drop(leg, command.request)
-        self._engine.beeps.drop(leg, command.request)
+        self._engine.silences.watches.drop(leg, command.request)
+        self._engine.beeps.watches.drop(leg, command.request)
+        if leg.loss_request == command.request:
+            self._watch_loss(leg, wire.WatchLoss(leg.number, command.request, 0))
         self._engine.transmission.give_up(leg, command.request)
 
     def _meter(self, leg: Leg, command: wire.MeterLevel) -> None:
-        leg.meter_every = -(-command.interval_ms // 20)
+        leg.meter_every = -(-command.interval_ms // FRAME_MS)
         if leg.slot >= 0:
             self._engine.legs.meter_every[leg.slot] = leg.meter_every
             self._engine.legs.meter_power[leg.slot] = 0

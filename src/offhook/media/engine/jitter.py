@@ -46,7 +46,7 @@ def account(
             _begin(legs, tick, int(rows[i]), int(sequence[i]), int(timestamp[i]), int(ssrc[i]))
         ahead = _ahead(legs, now, slots, timestamp)
     _follow(legs, tick, slots, ahead)
-    _count(legs, now, slots, sequence, timestamp, ahead)
+    _count(legs, tick, slots, sequence, timestamp, ahead)
     return tick + ahead
 
 
@@ -91,14 +91,16 @@ def _follow(legs: Legs, tick: int, slots: Slots, ahead: Numbers) -> None:
 
 
 def _count(
-    legs: Legs, now: np.uint32, slots: Slots, sequence: NDArray[np.uint16], timestamp: NDArray[np.uint32], ahead: Numbers
+    legs: Legs, tick: int, slots: Slots, sequence: NDArray[np.uint16], timestamp: NDArray[np.uint32], ahead: Numbers
 ) -> None:
     legs.received[slots] += 1
+    legs.heard_at[slots] = tick
     moved = (sequence - legs.sequence_highest[slots].astype(np.uint16)).view(np.int16)
     if (moved <= 0).any():
         legs.reordered[slots] += moved < 0
         moved = np.maximum(moved, 0)
     legs.sequence_highest[slots] += moved
+    now = np.uint32(tick * FRAME_SAMPLES & 0xFFFFFFFF)
     late = ahead < 0
     if late.any():
         legs.late[slots] += late
@@ -114,6 +116,7 @@ def count_one(legs: Legs, tick: int, slot: int, sequence: int, ssrc: int) -> Non
     if legs.synced[slot] and int(legs.ssrc_in[slot]) == ssrc:
         moved = ((sequence - int(legs.sequence_highest[slot]) + 2**15) & 0xFFFF) - 2**15
         legs.received[slot] += 1
+        legs.heard_at[slot] = tick
         legs.reordered[slot] += moved < 0
         legs.sequence_highest[slot] += max(moved, 0)
         legs.begins_at[slot] = tick + DELAY_FRAMES  # while a key is held no audio comes, and none is missing

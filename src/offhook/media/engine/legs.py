@@ -67,6 +67,9 @@ class Leg:
     """Until the peer's real address is known."""
     room: int = -1
     meter_every: int = 0
+    lost_after: int = 0
+    """Ticks without a packet after which it is to be told that nothing comes any more; 0: never."""
+    loss_request: int = 0
     keys: Keys | None = None
     playing: Playing | None = None
     dialling: list[Dialling] = field(default_factory=list)
@@ -117,6 +120,9 @@ class Legs:
     meter_every: Numbers
     """Ticks; 0 = nobody wants to know."""
     meter_power: Reals
+    heard_at: Numbers
+    """The tick in which the last packet came."""
+    lost_after: Numbers
     # Out
     tx: Octets
     out: Samples
@@ -163,6 +169,8 @@ class Legs:
         "quiet": _Column(np.int64),
         "meter_every": _Column(np.int64),
         "meter_power": _Column(np.float32),
+        "heard_at": _Column(np.int64),
+        "lost_after": _Column(np.int64),
         "tx": _Column(np.uint8, (PACKET_OCTETS,)),
         "out": _Column(np.int16, (FRAME_SAMPLES,)),
         "sequence_out": _Column(np.uint16),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from offhook.media import wire
 from offhook.media.engine.arrays import BLOCK, FRAME_MS, FRAME_SAMPLES, Reals
 from offhook.media.engine.legs import Leg, Legs
+from offhook.media.engine.watching import Watches
 
 SILENCE_POWER = float(256**2)
 """Mean square of the samples (an RMS of 256, -42 dBov) below which a frame is silence. Line noise lies well below, speech well
@@ -55,39 +55,38 @@ def meter(legs: Legs, tick: int) -> list[wire.Event]:
     return told
 
 
-@dataclass(eq=False, slots=True)
-class _Watch:
-    leg: Leg
-    request: int
-    minimum_ticks: int
-    since: int
-
-
 class SilenceWatches:
     """Who waits for a leg to fall silent. A leg from which nothing comes is silent."""
 
     def __init__(self) -> None:
-        self._watches: list[_Watch] = []
+        self.watches = Watches(2)
 
     def add(self, leg: Leg, request: int, minimum_ms: int, tick: int) -> None:
         """Wait for ``minimum_ms`` of silence, counted from now on."""
-        self._watches.append(_Watch(leg, request, max(1, -(-minimum_ms // FRAME_MS)), tick))
-
-    def drop(self, leg: Leg, request: int | None = None) -> None:
-        """Forget one request of a leg, or all of them."""
-        self._watches = [watch for watch in self._watches if watch.leg is not leg or request not in {None, watch.request}]
+        self.watches.add(leg, request, (max(1, -(-minimum_ms // FRAME_MS)), tick))
 
     def check(self, legs: Legs, tick: int) -> list[wire.Event]:
         """Tell those whose silence is long enough; they are done then."""
-        if not self._watches:
+        if not self.watches:
             return []
-        slots = np.array([watch.leg.slot for watch in self._watches])
-        minimum = np.array([watch.minimum_ticks for watch in self._watches])
-        since = np.array([watch.since for watch in self._watches])
-        # A leg that has no peer yet has no row: nothing comes from it.
+        minimum, since = self.watches.table.T
+        slots = self.watches.slots(legs)
         quiet = np.where(slots >= 0, legs.quiet[slots], minimum)
-        heard = np.flatnonzero(np.minimum(quiet, tick - since + 1) >= minimum)
-        told: list[wire.Event] = [wire.Done(self._watches[i].leg.number, self._watches[i].request) for i in heard]
-        for i in heard[::-1]:
-            del self._watches[i]
-        return told
+        return self.watches.done(np.minimum(quiet, tick - since + 1) >= minimum)
+
+
+LOOK_TICKS = 25
+"""How often it is looked for legs from which nothing comes: every half second."""
+
+
+def lost(legs: Legs, tick: int) -> list[wire.Event]:
+    """Tell of the legs from which no packet has come for as long as somebody wants to know."""
+    if tick % LOOK_TICKS:
+        return []
+    waited = legs.lost_after[: legs.count]
+    told: list[wire.Event] = []
+    for slot in np.flatnonzero((waited > 0) & (tick - legs.heard_at[: legs.count] >= waited)).tolist():
+        leg = legs.rows[slot]
+        told.append(wire.Done(leg.number, leg.loss_request))
+        legs.lost_after[slot] = leg.lost_after = 0
+    return told

@@ -62,7 +62,12 @@ class Engine:
         marks.append(clock())
 
         levels.measure(legs, self._scratch)
-        for event in (*levels.meter(legs, tick), *self.silences.check(legs, tick), *self.beeps.check(legs)):
+        for event in (
+            *levels.meter(legs, tick),
+            *self.silences.check(legs, tick),
+            *self.beeps.check(legs),
+            *levels.lost(legs, tick),
+        ):
             self.control.tell(event)
         marks.append(clock())
 
