@@ -4,69 +4,110 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from offhook import __version__, causes
-from offhook.calls import CallSettings, DefaultApplication, Service
+from offhook import __version__
+from offhook.api import HttpServer
+from offhook.calls import CallSettings, DefaultApplication, Service, Sink
 from offhook.clock import Clock
-from offhook.errors import OffhookError
-from offhook.hooks import Hooks, HookSettings, MediaReply, Tokens
+from offhook.hooks import Hooks, HookSettings, Tokens
 from offhook.ids import Ids
 from offhook.legs import accepting
 from offhook.media import Clips, Media
+from offhook.records import Application
 from offhook.settings import Settings
 from offhook.sip import IncomingInvite, Stack
 from offhook.speech import Speech
 from offhook.store import Account, Store
 
 log = logging.getLogger(__name__)
+
 USER_AGENT = f"Offhook/{__version__}"
+HOOKS_DRAIN_S = 5.0
+"""How long the last notifications may take when the node stops; the rest wait in the outbox."""
 
 
 @dataclass
-class Node:
-    """One running node. Make it with ``running``; then ``serve`` it."""
+class Parts:
+    """What ``running`` builds and the node's callers may look at."""
 
-    settings: Settings
-    account: Account
-    account_is_new: bool
-    """The account was made at this start: its token is shown once."""
-    stack: Stack
-    media: Media
     store: Store
+    hooks: Hooks
+    media: Media
+    speech: Speech
     service: Service
-    clock: Clock
-    ids: Ids
-    _calls: asyncio.TaskGroup
-    _draining: bool = False
+    stack: Stack
+    http: HttpServer
+
+
+class Node:
+    """One running node. Make it with ``running``."""
+
+    def __init__(self, settings: Settings, account: Account, *, account_is_new: bool, parts: Parts, ids: Ids) -> None:
+        self.settings = settings
+        self.account = account
+        self.account_is_new = account_is_new
+        """The token was made at this start: it is shown once."""
+        self.parts = parts
+        self._ids = ids
+
+    @property
+    def live_calls(self) -> int:
+        """Calls that run now."""
+        return len(self.parts.service.calls)
+
+    def ready_line(self) -> str:
+        """One line that says what is served where."""
+        sip = self.settings.sip.host
+        answered = self.settings.answer_url or "the applications of its numbers"
+        voices = ", ".join(self.parts.speech.engines) or "none"
+        return (
+            f"ready: SIP {sip}:{self.parts.stack.port} (UDP, TCP), HTTP {self.settings.http.host}:{self.parts.http.port}, "
+            f"RTP {self.settings.rtp_ports[0]}-{self.settings.rtp_ports[1]}, voices {voices}, calls answered by {answered}"
+        )
+
+
+class Reception:
+    """Takes INVITEs: refuses what there is no room for, and runs each call beside the others."""
+
+    def __init__(self, group: asyncio.TaskGroup, *, max_calls: int) -> None:
+        self._group = group
+        self._max_calls = max_calls
+        self._running = 0
+        self.open = True
+        """Whether new calls are taken."""
+        self.parts: Parts | None = None
 
     def take(self, invite: IncomingInvite) -> None:
-        """An INVITE came in: refuse it when there is no room, else run its call beside the others."""
-        if self._draining or len(self.service.calls) >= self.settings.max_calls:
+        """An INVITE came in."""
+        if self.parts is None or not self.open or self._running >= self._max_calls:
             invite.refuse(503, headers=[("Retry-After", "10")])
             return
-        self._calls.create_task(self._run(invite), name=f"call {invite.call_id}")
+        self._running += 1
+        self._group.create_task(self._run(invite, self.parts), name=f"call {invite.call_id}")
 
-    async def _run(self, invite: IncomingInvite) -> None:
+    async def _run(self, invite: IncomingInvite, parts: Parts) -> None:
         """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""
         try:
-            async with accepting(invite, self.stack, self.media, ids=self.ids) as leg:
-                await self.service.arrive(leg)
+            async with accepting(invite, parts.stack, parts.media, ids=Ids()) as leg:
+                await parts.service.arrive(leg)
         except Exception:
-            log.exception("call %s failed", invite.call_id)
+            log.exception("call %s met a defect of ours", invite.call_id)
             invite.refuse(500)
-
-    async def drain(self) -> None:
-        """Take no new calls; let the running ones finish, up to ``drain_s``."""
-        self._draining = True
-        await self.service.drain(self.settings.drain_s)
+        finally:
+            self._running -= 1
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> AsyncIterator[Node]:
+async def running(
+    settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None, sinks: Sequence[Sink] = ()
+) -> AsyncIterator[Node]:
     """A node that serves until the block ends; running calls are drained then, up to ``settings.drain_s``.
+
+    Args:
+        sinks: get each row of every call's timeline.
 
     Raises:
         OffhookError: something could not be started; the message says what and what to do.
@@ -83,9 +124,9 @@ async def running(settings: Settings, *, clock: Clock | None = None, ids: Ids | 
         media = Media(ports=settings.rtp_ports, host=settings.sip.host, clock=clock)
         await media.start()
         opened.push_async_callback(media.aclose)
-        clips = Clips(settings.data / "clips", hooks.get_media)
+        clips = Clips(settings.data / "clips", hooks.get_media, wall=lambda: clock.wall().timestamp())
         opened.push_async_callback(clips.aclose)
-        speech = Speech(cache=settings.data / "speech", clock=clock, nearest_voice=settings.nearest_voice)
+        speech = Speech(cache=settings.data / "speech", nearest_voice=settings.nearest_voice)
         await speech.start()
         opened.push_async_callback(speech.aclose)
         service = Service(
@@ -97,24 +138,65 @@ async def running(settings: Settings, *, clock: Clock | None = None, ids: Ids | 
             clock=clock,
             ids=ids,
             settings=_call_settings(settings, account),
+            sinks=sinks,
         )
-        await service.recover()
-        calls = await opened.enter_async_context(asyncio.TaskGroup())
-        node = Node(settings, account, is_new, media, store, service, clock, ids, calls)
+        recovered = await service.recover()
+        if recovered:
+            log.warning("%d call(s) ran when the last node died; they have records now", recovered)
+        reception = Reception(await opened.enter_async_context(asyncio.TaskGroup()), max_calls=settings.max_calls)
         stack = Stack(
             host=settings.sip.host,
             port=settings.sip.port,
             public_host=settings.public_address,
             ids=ids,
             clock=clock,
-            on_invite=node.take,
+            on_invite=reception.take,
             user_agent=USER_AGENT,
         )
-        node.stack = stack
-        await stack.start()
-        opened.push_async_callback(stack.aclose)
-        http = HealthServer(settings.http, ready=lambda: not node.draining)
+        http = HttpServer(settings.http, ready=lambda: reception.open)
         await http.start()
         opened.push_async_callback(http.aclose)
-        yield node
-        await node.drain()
+        reception.parts = Parts(store, hooks, media, speech, service, stack, http)
+        await stack.start()
+        opened.push_async_callback(stack.aclose)
+        try:
+            yield Node(settings, account, account_is_new=is_new, parts=reception.parts, ids=ids)
+        finally:
+            reception.open = False
+            await service.drain(settings.drain_s)
+
+
+def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids) -> Hooks:
+    def tokens(auth_id: str) -> Tokens:
+        token = store.token(auth_id)
+        return Tokens(own=(token,), main=(token,))
+
+    return Hooks(
+        clock=clock,
+        ids=ids,
+        tokens=tokens,
+        shelf=store.outbox,
+        settings=HookSettings(user_agent=USER_AGENT, allow_private=settings.allow_private_urls, send_v1=settings.sign_v1),
+    )
+
+
+def _call_settings(settings: Settings, account: Account) -> CallSettings:
+    default = None
+    if settings.answer_url:
+        application = Application(
+            app_id="",
+            auth_id=account.auth_id,
+            name="answer-url",
+            answer_url=settings.answer_url,
+            answer_method=settings.answer_method,
+            fallback_url=settings.fallback_url,
+            hangup_url=settings.hangup_url,
+            hangup_method=settings.hangup_method,
+        )
+        default = DefaultApplication(application)
+    return CallSettings(
+        auth_id=account.auth_id,
+        default=default,
+        hangup_defaults_to_answer=settings.hangup_defaults_to_answer,
+        nearest_voice=settings.nearest_voice,
+    )

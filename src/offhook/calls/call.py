@@ -63,6 +63,7 @@ class Tools:
     clips: Clips
     clock: Clock
     ids: Ids
+    nearest_voice: bool = True
 
 
 Perform = Callable[[Element], Awaitable[Next | None]]

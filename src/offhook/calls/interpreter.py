@@ -82,7 +82,7 @@ async def _fetch(call: Call, following: Next, *, purpose: str | None = None) -> 
 
 
 def _parse(call: Call, reply: Reply, kind: UrlKind) -> xml.Document:
-    parsed = xml.parse(reply.body, content_type=reply.content_type)
+    parsed = xml.parse(reply.body, content_type=reply.content_type, nearest_voice=call.tools.nearest_voice)
     problems = tuple(str(problem) for problem in parsed.problems)
     if parsed.document is None:
         call.note(DocumentRefused(reply.url, problems))

@@ -151,7 +151,7 @@ class Hooks(Protocol):
     def deliver(self, notification: Notification, observe: Observe) -> None:
         """Deliver one that is durable already."""
 
-    async def settled(self, call_uuid: str, timeout_s: float) -> None:
+    async def settled(self, call_uuid: str, timeout_s: float) -> object:
         """Wait until what was notified before for this call is delivered or given up."""
 
 

@@ -33,6 +33,8 @@ class CallSettings:
     default: DefaultApplication | None = None
     """Runs numbers that have no application."""
     hangup_defaults_to_answer: bool = True
+    nearest_voice: bool = True
+    """Whether an unknown voice is spoken by the nearest; else its document is refused."""
 
 
 class Service:
@@ -56,7 +58,7 @@ class Service:
         """
         self.calls: dict[str, Call] = {}
         """Live calls by CallUUID."""
-        self._tools = Tools(hooks, speech, clips, clock, ids)
+        self._tools = Tools(hooks, speech, clips, clock, ids, nearest_voice=settings.nearest_voice)
         self._records = records
         self._directory = directory
         self._settings = settings

@@ -113,7 +113,10 @@ def remove_app(app_id: str, config: Config = None, data: Data = None) -> None:
 
 @numbers.command("add")
 def add_number(
-    number: str, app: Annotated[str, typer.Option(help="The id of the application that runs it.")], config: Config = None, data: Data = None
+    number: str,
+    app: Annotated[str, typer.Option(help="The id of the application that runs it.")],
+    config: Config = None,
+    data: Data = None,
 ) -> None:
     """Let an application run a number (or any user part of a SIP URI that is called)."""
 

@@ -1,4 +1,4 @@
-"""``offhook call``: a SIP phone in the terminal. It rings, listens, presses keys, speaks a file, records, and says how it ended."""
+"""``offhook call``: a SIP phone in the terminal. It listens, presses keys, speaks a file, records, and says how it ended."""
 
 from __future__ import annotations
 
@@ -93,6 +93,7 @@ def call(
     transport: Annotated[str | None, typer.Option(help="udp or tcp.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show the SIP messages.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, and nothing else.")] = False,
+    json_to: Annotated[Path | None, typer.Option(help="Also write the outcome as JSON to this file.")] = None,
 ) -> None:
     """Call a SIP address and be its phone.
 
@@ -110,6 +111,8 @@ def call(
     headers = [(name.strip(), value.strip()) for name, _, value in (each.partition(":") for each in header or [])]
     wishes = Wishes(press, say, record, for_, ring)
     outcome = asyncio.run(_call(uri, own, headers, transport, wishes, Screen(quiet=as_json, trace=trace)))
+    if json_to is not None:
+        json_to.write_text(json.dumps(asdict(outcome)))
     if as_json:
         print(json.dumps(asdict(outcome)))
     raise typer.Exit(outcome.exit_status)
@@ -234,7 +237,7 @@ async def _talk(
     clock: Clock,
 ) -> None:
     began = clock.now()
-    ear = Ear(began, clock, screen.console, on_span=lambda text: screen.line(text))
+    ear = Ear(began, clock, screen.console, on_span=screen.line)
     recording = await leg.record(wishes.record) if wishes.record else None
     beside = [
         asyncio.ensure_future(ear.listen(leg)),

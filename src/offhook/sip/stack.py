@@ -17,6 +17,7 @@ from offhook.sip.headers import Address
 from offhook.sip.invite import IncomingInvite, OutgoingInvite
 from offhook.sip.names import OwnAddress, Resolver
 from offhook.sip.transaction import ClientTransaction, State
+from offhook.sip.transaction import ClientTransaction, State
 from offhook.sip.transports import Datagrams, Streams
 from offhook.sip.uri import NameAddr, Uri
 
@@ -103,6 +104,14 @@ class Stack:
     def connections(self) -> int:
         """Open TCP connections."""
         return len(self._streams)
+
+    @property
+    def awaiting_answers(self) -> bool:
+        """Whether requests of ours wait for their responses: a BYE, a CANCEL."""
+        return any(
+            isinstance(each, ClientTransaction) and each.state in {State.CALLING, State.TRYING, State.PROCEEDING}
+            for each in self.core.transactions.values()
+        )
 
     async def start(self) -> None:
         """Listen on UDP and TCP.

@@ -31,7 +31,7 @@ def compose(rate_hz: int) -> npt.NDArray[np.float32]:
             _add(track, at, _pluck(_hertz(chord[voice] + 12), rate_hz))
         for note in chord[:3]:
             _add(track, int(bar * BAR_S * rate_hz), 0.22 * _pad(_hertz(note + 12), rate_hz))
-    return (track / np.abs(track).max() * 0.7).astype(np.float32)
+    return np.asarray(track / np.abs(track).max() * 0.7, np.float32)
 
 
 def _hertz(note: int) -> float:

@@ -1,0 +1,6 @@
+"""What is written down: accounts, applications, numbers, call records, timelines, and notifications that wait for delivery."""
+
+from offhook.store.shelf import OutboxShelf
+from offhook.store.store import Account, Number, Store, StoreError
+
+__all__ = ["Account", "Number", "OutboxShelf", "Store", "StoreError"]

@@ -1,0 +1,125 @@
+"""The tables. Times are UTC without a zone; what a customer can choose is bounded where it comes in, not here."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, DateTime, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+HEAD = "0001"
+"""The migration that these definitions match."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("auth_id", String(20), primary_key=True),
+    Column("auth_token", String(64), nullable=False),
+    Column("name", String(100), nullable=False, default="main"),
+    Column("is_main", Boolean, nullable=False, default=True),
+    Column("created_at", DateTime, nullable=False),
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("app_id", String(20), primary_key=True),
+    Column("auth_id", ForeignKey("accounts.auth_id"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("answer_url", Text, nullable=False),
+    Column("answer_method", String(4), nullable=False),
+    Column("fallback_url", Text),
+    Column("fallback_method", String(4), nullable=False),
+    Column("hangup_url", Text),
+    Column("hangup_method", String(4), nullable=False),
+)
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("number", String(64), primary_key=True),
+    Column("auth_id", ForeignKey("accounts.auth_id"), nullable=False, index=True),
+    Column("app_id", ForeignKey("applications.app_id", ondelete="SET NULL")),
+)
+
+live_calls = Table(
+    "live_calls",
+    metadata,
+    Column("call_uuid", String(36), primary_key=True),
+    Column("auth_id", String(20), nullable=False),
+    Column("direction", String(8), nullable=False),
+    Column("from_number", Text, nullable=False),
+    Column("to_number", Text, nullable=False),
+    Column("began_at", DateTime, nullable=False),
+    Column("app_id", String(20)),
+    Column("hangup_url", Text),
+    Column("hangup_method", String(4), nullable=False),
+    Column("parameters", JSON, nullable=False),
+)
+
+call_records = Table(
+    "call_records",
+    metadata,
+    Column("call_uuid", String(36), primary_key=True),
+    Column("auth_id", String(20), nullable=False),
+    Column("direction", String(8), nullable=False),
+    Column("from_number", Text, nullable=False),
+    Column("to_number", Text, nullable=False),
+    Column("call_status", String(16), nullable=False),
+    Column("initiation_time", DateTime, nullable=False),
+    Column("answer_time", DateTime),
+    Column("end_time", DateTime, nullable=False),
+    Column("duration_s", Integer, nullable=False),
+    Column("billed_duration_s", Integer, nullable=False),
+    Column("hangup_cause", String(64), nullable=False),
+    Column("hangup_cause_name", String(64), nullable=False),
+    Column("hangup_cause_code", Integer, nullable=False),
+    Column("hangup_source", String(16), nullable=False),
+    Column("app_id", String(20)),
+    Column("parent_call_uuid", String(36)),
+    Column("stir_verification", String(16), nullable=False),
+    Column("stir_attestation", String(16), nullable=False),
+    Column("source_ip", String(64)),
+    Index("ix_call_records_account_end", "auth_id", "end_time"),
+)
+
+timeline_events = Table(
+    "timeline_events",
+    metadata,
+    Column("call_uuid", String(36), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("at", DateTime, nullable=False),
+    Column("offset_ms", Integer, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("auth_id", String(20), nullable=False),
+    Column("call_uuid", String(36), nullable=False, index=True),
+    Column("purpose", String(32), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("method", String(4), nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notification_id", String(36), primary_key=True),
+    Column("delivered", Boolean, nullable=False),
+    Column("status", Integer),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Column("finished_at", DateTime, nullable=False),
+)
