@@ -1,0 +1,8 @@
+"""The kit for whole systems: a node in its own process, a customer's web server, a SIP phone. Real sockets, real time."""
+
+from offhook.testing.live.customer import Customer, Reply, Seen, document
+from offhook.testing.live.node import Holdings, NodeProcess, free_port
+from offhook.testing.live.phone import Phone, a_phone
+from offhook.testing.live.tones import tone_wav
+
+__all__ = ["Customer", "Holdings", "NodeProcess", "Phone", "Reply", "Seen", "a_phone", "document", "free_port", "tone_wav"]

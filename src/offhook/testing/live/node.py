@@ -1,0 +1,152 @@
+"""A node in its own process: ``offhook serve --dev`` on free loopback ports."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from offhook.clock import Clock
+from offhook.records import CallRecord, TimelineRow
+from offhook.store import Store
+
+LOOPBACK = "127.0.0.1"
+T = TypeVar("T")
+_FIRST_RTP_PORT, _RTP_PORTS, _BLOCKS = 16_384, 1_200, 15
+_blocks = itertools.count(os.getpid())
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a node holds of the system's things."""
+
+    descriptors: int
+    rtp_sockets: int
+    processes: int
+    rss_kb: int
+
+
+def free_port() -> int:
+    """A port that is free for UDP and TCP now."""
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind((LOOPBACK, 0))
+            port: int = udp.getsockname()[1]
+            with suppress(OSError):
+                tcp.bind((LOOPBACK, port))
+                return port
+    raise RuntimeError("no free port")
+
+
+class NodeProcess:
+    """``offhook serve --dev`` on free loopback ports, with a data folder of its own."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
+        self.sip_port, self.http_port = free_port(), free_port()
+        low = _FIRST_RTP_PORT + next(_blocks) % _BLOCKS * _RTP_PORTS
+        self.rtp_ports = range(low, low + _RTP_PORTS)
+        self.log = data.parent / f"{data.name}.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
+        command = [
+            *(str(Path(sys.executable).parent / "offhook"), "serve", "--dev", "--data", str(data)),
+            *("--sip", f"{LOOPBACK}:{self.sip_port}", "--http", f"{LOOPBACK}:{self.http_port}"),
+            *("--rtp-ports", f"{low}-{low + _RTP_PORTS - 1}", *arguments),
+        ]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)  # noqa: S603 - our own program
+        self.output: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        deadline = time.monotonic() + 30
+        while not any(line.startswith("ready") for line in self.output):
+            assert self.process.poll() is None, f"the node ended: {self.output} {self.log.read_text()}"
+            assert time.monotonic() < deadline, f"the node is not ready: {self.output} {self.log.read_text()}"
+            time.sleep(0.01)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output.append(line.decode().rstrip("\n"))
+
+    def uri(self, user: str = "14155550199") -> str:
+        """Whom to call."""
+        return f"sip:{user}@{LOOPBACK}:{self.sip_port}"
+
+    def records(self) -> list[CallRecord]:
+        """All call records, the newest first."""
+        return asyncio.run(self._with_store(self._records))
+
+    def timeline(self, call_uuid: str) -> list[TimelineRow]:
+        """A call's timeline."""
+        return list(asyncio.run(self._with_store(lambda store: store.timeline(call_uuid))))
+
+    async def _records(self, store: Store) -> list[CallRecord]:
+        account, _ = await store.ensure_account(None, None)
+        return list(await store.records(account.auth_id, limit=10_000, offset=0))
+
+    async def _with_store(self, work: Callable[[Store], Awaitable[T]]) -> T:
+        store = await Store.open(self.data / "offhook.db", clock=Clock())
+        try:
+            return await work(store)
+        finally:
+            await store.aclose()
+
+    def record_number(self, count: int, timeout_s: float = 10.0) -> CallRecord:
+        """Wait until there are that many records; the newest of them."""
+        deadline = time.monotonic() + timeout_s
+        while len(found := self.records()) < count:
+            assert time.monotonic() < deadline, f"{len(found)} records, not {count}; log: {self.log.read_text()[-3000:]}"
+            time.sleep(0.05)
+        assert len(found) == count
+        return found[0]
+
+    def _pids(self) -> list[int]:
+        """The node and what it started: media engine and workers."""
+        pids = [self.process.pid]
+        for pid in pids:
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                pids += [int(each) for each in task.read_text().split()]
+        return pids
+
+    def holdings(self) -> Holdings:
+        """Count what the node holds now."""
+        pids = self._pids()
+        ports = {int(line.split()[1].rpartition(":")[2], 16) for line in Path("/proc/net/udp").read_text().splitlines()[1:]}
+        rss = [re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in pids[:2]]
+        return Holdings(
+            sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids),
+            sum(port in self.rtp_ports for port in ports),
+            len(pids),
+            sum(int(found[1]) for found in rss if found),
+        )
+
+    def settle(self, before: Holdings, timeout_s: float = 8.0) -> Holdings:
+        """Wait until it holds no more than before; fail when it does not get there. Idle HTTP connections count as held."""
+        deadline = time.monotonic() + timeout_s
+        while (now := self.holdings()).descriptors > before.descriptors or now.rtp_sockets > before.rtp_sockets:
+            assert time.monotonic() < deadline, f"leaked: {before} → {now}"
+            time.sleep(0.1)
+        return now
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(45)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"the node does not end: {self.log.read_text()[-3000:]}") from None

@@ -1,0 +1,59 @@
+"""A SIP phone in this process: the project's own stack and media, towards a node in another process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from offhook.causes import Ending
+from offhook.clock import Clock
+from offhook.ids import Ids
+from offhook.legs import OutgoingLeg, dialling
+from offhook.media import Media
+from offhook.sip import NameAddr, Stack, Uri
+
+LOOPBACK = "127.0.0.1"
+PORTS = (41_000, 48_998)
+
+
+class Phone:
+    """A SIP phone in this process: Offhook's own stack and media, towards the node in the other process."""
+
+    def __init__(self, stack: Stack, media: Media, ids: Ids) -> None:
+        self._stack, self._media, self._ids = stack, media, ids
+
+    @asynccontextmanager
+    async def dial(self, target: str, caller: str = "sip:14155550100@phone.example", **more: Any) -> AsyncIterator[OutgoingLeg]:
+        """Call somebody; hung up at the end of the block."""
+        async with dialling(self._stack, self._media, target, ids=self._ids, caller=NameAddr(Uri.parse(caller)), **more) as leg:
+            yield leg
+
+    async def call(self, target: str, *, keys: str = "", limit_s: float = 20.0, **more: Any) -> Ending:
+        """Call, press keys, wait until the far end hangs up; returns how it ended."""
+        async with self.dial(target, **more) as leg:
+            async with asyncio.timeout(limit_s):
+                await leg.wait_answered()
+                if keys:
+                    await leg.send_digits(keys)
+                return await leg.ended()
+
+
+@asynccontextmanager
+async def a_phone() -> AsyncIterator[Phone]:
+    """A phone on free ports."""
+    clock, ids = Clock(), Ids()
+    media = Media(ports=PORTS, host=LOOPBACK, clock=clock)
+    await media.start()
+    try:
+        stack = Stack(
+            host=LOOPBACK, port=0, ids=ids, clock=clock, on_invite=lambda invite: invite.refuse(486), user_agent="tests"
+        )
+        await stack.start()
+        try:
+            yield Phone(stack, media, ids)
+        finally:
+            await stack.aclose()
+    finally:
+        await media.aclose()
