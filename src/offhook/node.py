@@ -125,6 +125,7 @@ async def running(
         await media.start()
         opened.push_async_callback(media.aclose)
         clips = Clips(settings.data / "clips", hooks.get_media, wall=lambda: clock.wall().timestamp())
+        await clips.start()
         opened.push_async_callback(clips.aclose)
         speech = Speech(cache=settings.data / "speech", nearest_voice=settings.nearest_voice)
         await speech.start()

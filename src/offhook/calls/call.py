@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urldefrag, urljoin, urlsplit
 
 from offhook import causes
-from offhook.audio import PlaybackEnded, Playlist, Track
-from offhook.calls import parameters
+from offhook.audio import Playlist, Track
+from offhook.calls import parameters, urls
+from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Digits, Hooks, Leg, Playback, Speech
 from offhook.calls.timeline import Timeline
 from offhook.causes import Ending, UrlKind
 from offhook.clock import Clock
-from offhook.errors import Defect, InvalidUrl
-from offhook.events import AudioStarted, AudioStopped, Event, Noted, NotificationQueued
+from offhook.errors import Defect, InvalidUrl, LegGone
+from offhook.events import AudioStarted, AudioStopped, Event, Noted
 from offhook.ids import Ids
-from offhook.records import Application, Notification
+from offhook.records import Application, LiveCall, Notification
 from offhook.xml import Element
 
 
@@ -196,7 +196,6 @@ class Call:
         except InvalidUrl as error:
             self.warn(f"{purpose} not sent: {error}")
             return
-        self.note(NotificationQueued(purpose, resolved))
         await self.tools.hooks.notify(self.notification(purpose, resolved, method, self.standard(**results)), self.note)
 
     def notification(self, purpose: str, url: str, method: str, request: Mapping[str, str]) -> Notification:

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from offhook.calls.urls import without_credentials
 from offhook.clock import Clock
-from offhook.events import Event, Noted
+from offhook.events import CallEnded, Event, Noted
 from offhook.records import TimelineRow
 
 log = logging.getLogger("offhook.timeline")
@@ -15,7 +16,7 @@ log = logging.getLogger("offhook.timeline")
 Sink = Callable[[TimelineRow], None]
 
 MAX_EVENTS = 5000
-"""A call's timeline ends with a note there: a loop of the customer's must not fill the disk."""
+"""A call's timeline goes silent there: a loop of the customer's must not fill the disk. How the call ended still follows."""
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -26,20 +27,26 @@ class Timeline:
     call_uuid: str
     clock: Clock
     sinks: Sequence[Sink]
+    sequence: int = 0
+    """The number of the last event. A timeline that goes on after a crash begins behind everything that was written before."""
+    age_s: float = 0.0
+    """How long ago the call arrived."""
 
     def __post_init__(self) -> None:
-        self._began = self.clock.now()
-        self._sequence = 0
+        self._began = self.clock.now() - self.age_s
+        self._full = False
 
     def add(self, event: Event) -> None:
         """Write an event. Never raises: a sink that fails is the sink's trouble, not the call's."""
-        if self._sequence >= MAX_EVENTS:
+        if self._full and not isinstance(event, CallEnded):
             return
-        self._sequence += 1
-        if self._sequence == MAX_EVENTS:
-            event = Noted(f"the timeline ends here: {MAX_EVENTS} events are enough", level="error")
+        self.sequence += 1
+        if self.sequence == MAX_EVENTS:
+            self._full = True
+            event = Noted(f"the timeline is full: {MAX_EVENTS} events are enough", level="error")
         offset_ms = round((self.clock.now() - self._began) * 1000)
-        row = TimelineRow(self.call_uuid, self._sequence, self.clock.wall(), offset_ms, event.kind, event.facts())
+        facts = {name: _shown(value) for name, value in event.facts().items()}
+        row = TimelineRow(self.call_uuid, self.sequence, self.clock.wall(), offset_ms, event.kind, facts)
         for sink in self.sinks:
             try:
                 sink(row)
@@ -47,9 +54,18 @@ class Timeline:
                 log.exception("call %s: the timeline could not be written", self.call_uuid)
 
 
+def _shown(value: object) -> object:
+    """The value without the passwords of URLs: a timeline is read by people."""
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, tuple):
+        return tuple(_shown(each) for each in value)
+    return value
+
+
 def describe(row: TimelineRow) -> str:
     """One readable line: when in the call, what, and the facts."""
-    facts = " ".join(f"{name}={_show(value)}" for name, value in row.facts.items() if name != "level")
+    facts = " ".join(f"{name}={_printed(value)}" for name, value in row.facts.items() if name != "level")
     return f"{row.offset_ms / 1000:8.3f} {row.kind:<20} {facts}".rstrip()
 
 
@@ -60,8 +76,8 @@ def log_row(row: TimelineRow) -> None:
         log.log(level, "%s %s", row.call_uuid[:8], describe(row))
 
 
-def _show(value: object) -> str:
+def _printed(value: object) -> str:
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_show(each) for each in value) + "]"
-    text = str(value).replace("\n", " ")
+        return "[" + ", ".join(_printed(each) for each in value) + "]"
+    text = " ".join(str(value).splitlines())
     return f'"{text}"' if " " in text else text

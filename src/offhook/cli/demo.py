@@ -1,4 +1,4 @@
-"""``offhook demo``: a whole call on this machine: a node, a small application on the vendor's own SDK, and a phone that calls it."""
+"""``offhook demo``: a whole call on this machine: a node, a small application on the vendor SDK, and a phone that calls it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,12 @@ def demo(
     """
     example = _example()
     out.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_demo(example, out.resolve(), Console(highlight=False, soft_wrap=True)))
+    console = Console(highlight=False, soft_wrap=True)
+    recording = out.resolve() / "heard.wav"
+    recording.unlink(missing_ok=True)
+    data = out.resolve() / f"data-{Ids().token(6)}"
+    outcome, webhooks = asyncio.run(_demo(example, data, recording, console))
+    _report(outcome, webhooks, data, recording, console)
 
 
 def _example() -> Path:
@@ -54,12 +59,11 @@ def _example() -> Path:
     raise DemoFailed("examples/ivr/app.py is not here; run the demo in a checkout of the project")
 
 
-async def _demo(example: Path, out: Path, console: Console) -> None:
+async def _demo(example: Path, data: Path, recording: Path, console: Console) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Run everything; returns what the phone reports, and the webhooks that the application got."""
+    out = recording.parent
     ports = _free_ports(3)
     auth_id, token = Ids().auth_id(), Ids().auth_token()
-    data = out / f"data-{auth_id[-6:]}"
-    recording = out / "heard.wav"
-    recording.unlink(missing_ok=True)
     web = f"http://127.0.0.1:{ports[0]}"
     node_environment = {
         "OFFHOOK_DATA": str(data),
@@ -88,9 +92,7 @@ async def _demo(example: Path, out: Path, console: Console) -> None:
         ) as node,
     ):
         webhooks: list[dict[str, Any]] = []
-        beside = [
-            asyncio.ensure_future(_follow_application(application, webhooks, out / "application.log")),
-        ]
+        beside = [asyncio.ensure_future(_follow_application(application, webhooks, out / "application.log"))]
         try:
             await _listening(ports[0], "the example application")
             node_ready = asyncio.Event()
@@ -105,7 +107,7 @@ async def _demo(example: Path, out: Path, console: Console) -> None:
         finally:
             for task in beside:
                 task.cancel()
-    _report(outcome, webhooks, data, recording, console)
+    return outcome, webhooks
 
 
 def _free_ports(count: int) -> list[int]:

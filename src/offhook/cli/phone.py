@@ -122,7 +122,7 @@ class Screen:
     """Prints what happens, one line each, with the seconds since the phone began to dial."""
 
     def __init__(self, *, quiet: bool, trace: bool) -> None:
-        self.console = Console(highlight=False, quiet=quiet)
+        self.console = Console(highlight=False, quiet=quiet, soft_wrap=True)
         self._trace = trace
         self._clock: Callable[[], float] = float
         self._began = 0.0

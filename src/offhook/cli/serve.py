@@ -54,6 +54,7 @@ def serve(
     }
     settings = load(file=config, flags=flags)
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     _raise_descriptor_limit()
 
     import uvloop  # noqa: PLC0415 - only this command needs it

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -94,6 +94,17 @@ class Clips:
         self._worker = Worker(_WORKER, timeout_s=DECODE_S)
         self._running: dict[str, asyncio.Task[Clip]] = {}
         self._added = 0
+        self._warming: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Warm up in the background: the worker starts, and the hold music is there before somebody waits for it."""
+        self._warming = asyncio.get_running_loop().create_task(self._warm_up(), name="clips warm-up")
+
+    async def _warm_up(self) -> None:
+        try:
+            await self._ask(_MUSIC, {"do": "music", "path": str(self._folder / _MUSIC)})
+        except ClipUnavailable as error:
+            log.warning("no audio can be decoded: %s", error)
 
     async def get(self, url: str, observe: Observe = unobserved) -> Clip:
         """The clip of a URL; calls that want the same one at once share one request.
@@ -160,7 +171,7 @@ class Clips:
 
     async def aclose(self) -> None:
         """End the worker; what is under way fails."""
-        tasks = list(self._running.values())
+        tasks: list[asyncio.Task[Any]] = [*self._running.values(), *([self._warming] if self._warming else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
