@@ -221,7 +221,7 @@ class Core:
         if same_way and usage.phase is not Phase.EARLY and self.parts.connected(peer):
             then(peer, "", False)
             return
-        if wanted.transport not in TRANSPORTS or not wanted.host:
+        if uri.scheme != "sip" or wanted.transport not in TRANSPORTS or not wanted.host:
             then(None, f"transport: {uri} cannot be reached by UDP or TCP", False)
             return
         free = dialog.transport is None and uri.transport is None

@@ -115,7 +115,7 @@ class Sending:
             if seen == self._last_provisional:
                 return
             self._last_provisional = seen
-        if not 200 <= response.status < 300:
+        if self.method != "INVITE" or not 200 <= response.status < 300:  # whether a 2xx is new, the dialog knows
             self._usage.received(response)
         if response.status >= 300 and self.method == "INVITE":
             self._usage.acknowledged_refusal(self.sequence)
