@@ -1,6 +1,7 @@
 """Calls: what a call is. The interpreter, one module for each element, routing and closing, over ports that others implement."""
 
-from offhook.calls.call import Call, CallStatus
+from offhook.calls.call import Call
+from offhook.calls.policy import CallSettings
 from offhook.calls.ports import (
     Clips,
     Digits,
@@ -14,7 +15,8 @@ from offhook.calls.ports import (
     Speech,
 )
 from offhook.calls.routing import DefaultApplication
-from offhook.calls.service import CallSettings, Service
+from offhook.calls.service import Service
+from offhook.calls.status import CallStatus
 from offhook.calls.timeline import Sink, describe
 
 __all__ = [

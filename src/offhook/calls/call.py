@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from offhook import causes
 from offhook.audio import Playlist, Track
-from offhook.calls import parameters, urls
+from offhook.calls import bookkeeping, parameters, urls
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Digits, Hooks, Leg, Playback, Speech
+from offhook.calls.status import CallStatus
 from offhook.calls.timeline import Timeline
 from offhook.causes import Ending, UrlKind
 from offhook.clock import Clock
-from offhook.errors import Defect, InvalidUrl, LegGone
+from offhook.errors import Defect, InvalidUrl
 from offhook.events import AudioStarted, AudioStopped, Event, Noted
 from offhook.ids import Ids
 from offhook.records import Application, LiveCall, Notification
 from offhook.xml import Element
 
+log = logging.getLogger(__name__)
 
-class CallStatus(StrEnum):
-    """The states of a call as its webhooks name them (reference ``xml.md`` section 2.6)."""
-
-    RINGING = "ringing"
-    IN_PROGRESS = "in-progress"
-    COMPLETED = "completed"
+STOPPING_S = 1.0
+"""How long the media plane may take to say that a playback has stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Tools:
     clips: Clips
     clock: Clock
     ids: Ids
-    nearest_voice: bool = True
+    settings: CallSettings
 
 
 Perform = Callable[[Element], Awaitable[Next | None]]
@@ -94,13 +92,23 @@ class Call:
         """Inside ``PreAnswer``: sound goes as early media."""
         self.perform: Perform = _nothing_performed
         """Runs one element; set by the interpreter, for elements that have children to run."""
+        self.tail: dict[asyncio.Task[None], None] = {}
+        """What runs beside the document, in the order of its beginning."""
         self._timeline = timeline
         self._scope = scope
-        self.tail: dict[asyncio.Task[None], None] = {}
         self._schedule: asyncio.TimerHandle | None = None
         self._ordered: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._standard = parameters.standard(
             call_uuid, application.auth_id, leg.facts, direction="inbound", began_at=self.began_at
+        )
+        self.live: LiveCall = bookkeeping.live_call(
+            call_uuid,
+            leg.facts,
+            application,
+            auth_id=application.auth_id,
+            began_at=self.began_at,
+            request=self.standard(),
+            hangup_defaults_to_answer=tools.settings.hangup_defaults_to_answer,
         )
 
     # -- facts -----------------------------------------------------------------------------------------------------
@@ -127,30 +135,39 @@ class Call:
             self.answered_now = self.tools.clock.now()
             self.status = CallStatus.IN_PROGRESS
 
-    async def ready_for_audio(self) -> None:
-        """Make sound possible: answer; inside ``PreAnswer``, open early media instead. Raises ``LegGone``."""
+    async def ready_for_audio(self) -> bool:
+        """Make sound possible: answer; inside ``PreAnswer``, open early media instead.
+
+        Returns:
+            Whether it is: an INVITE without an offer has no early media.
+
+        Raises:
+            LegGone: the far end has left.
+        """
         if self.before_answer and self.answered_at is None:
             await self.leg.open_early_media()
-        else:
-            await self.answer()
+            return self.leg.early
+        await self.answer()
+        return True
 
     @asynccontextmanager
     async def playing(self, what: str, tracks: Sequence[Track], *, stop_on_key: bool = False) -> AsyncIterator[Playback | None]:
-        """Play beside the block; it stops with the block. ``None`` when there is nothing to play."""
+        """Play beside the block; it stops with the block. ``None`` when there is nothing to play. Raises ``LegGone``."""
         if not tracks:
             yield None
             return
-        self.note(AudioStarted(what))
         playback = self.leg.play(Playlist(tuple(tracks)), stop_on_key=stop_on_key)
-        ended: PlaybackEnded | None = None
+        self.note(AudioStarted(what))
         try:
             yield playback
         finally:
             playback.stop()
-            with contextlib.suppress(asyncio.CancelledError):
-                ended = await asyncio.shield(playback.wait())
-            if ended is not None:
+            try:
+                async with asyncio.timeout(STOPPING_S):
+                    ended = await playback.wait()
                 self.note(AudioStopped(what, ended.why.value, ended.played_ms))
+            except TimeoutError:
+                self.note(Noted(f"{what}: the media plane does not say that it has stopped", level="error"))
 
     async def play(self, what: str, tracks: Sequence[Track]) -> None:
         """Play to the end."""
@@ -165,19 +182,8 @@ class Call:
     # -- web hooks -------------------------------------------------------------------------------------------------
 
     def resolve(self, url: str) -> str:
-        """A URL of the running document, absolute.
-
-        Raises:
-            InvalidUrl: it is not http(s) then.
-        """
-        resolved = urljoin(urldefrag(self.document_url).url, url)
-        try:
-            parts = urlsplit(resolved)
-        except ValueError:
-            raise InvalidUrl(url) from None
-        if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
-            raise InvalidUrl(url)
-        return resolved
+        """A URL of the running document, absolute. Raises ``InvalidUrl`` when it is not http(s) then."""
+        return urls.resolve(self.document_url, url)
 
     async def follow(self, action: str, method: str, *, redirect: bool, results: Mapping[str, str]) -> Next | None:
         """An element's action URL (reference ``xml.md`` section 1.8): take over with its document, or notify it and go on."""
@@ -190,31 +196,35 @@ class Call:
         return None
 
     async def notify(self, purpose: str, url: str, method: str, results: Mapping[str, str]) -> None:
-        """Send the standard parameters and ``results`` to a URL whose reply does not matter."""
+        """Send the standard parameters and ``results`` to a URL whose reply does not matter; nor does a failure to send."""
         try:
             resolved = self.resolve(url)
         except InvalidUrl as error:
             self.warn(f"{purpose} not sent: {error}")
             return
-        await self.tools.hooks.notify(self.notification(purpose, resolved, method, self.standard(**results)), self.note)
-
-    def notification(self, purpose: str, url: str, method: str, request: Mapping[str, str]) -> Notification:
-        """A notification of this call."""
-        return Notification(
+        notification = Notification(
             id=self.tools.ids.call_uuid(),
             auth_id=self.application.auth_id,
             call_uuid=self.uuid,
             purpose=purpose,
-            url=url,
+            url=resolved,
             method=method,
-            parameters=request,
+            parameters=self.standard(**results),
             created_at=self.tools.clock.wall(),
         )
+        try:
+            await self.tools.hooks.notify(notification, self.note)
+        except Exception as error:
+            log.exception("call %s: its %s notification could not be queued", self.uuid, purpose)
+            self.note(Noted(f"{purpose} not sent: it could not be queued: {error!r}", level="error"))
 
     # -- beside the document ---------------------------------------------------------------------------------------
 
     def beside(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Run something beside the document, until the call ends; the document's end waits for it (``unfinished``)."""
+        """Run something beside the document, until the call ends; the document's end waits for it (``unfinished``).
+
+        What it raises ends the call as a defect; that the leg is gone is none (the leg says so itself), so it must not raise that.
+        """
         task = self._scope.create_task(work, name=f"{name} of {self.uuid}")
         self.tail[task] = None
         task.add_done_callback(lambda done: self.tail.pop(done, None))

@@ -12,12 +12,10 @@ from offhook.calls.ports import Reply
 from offhook.calls.verbs import VERBS
 from offhook.causes import Ending, UrlKind
 from offhook.errors import HookFailed, InvalidUrl
-from offhook.events import DocumentLoaded, DocumentRefused, ElementEnded, ElementStarted
+from offhook.events import DocumentLoaded, DocumentRefused, ElementEnded, ElementStarted, Noted
 
-MAX_FETCHES = 1000
-"""Documents a call may fetch: a loop of the customer's ends there (section 1.8)."""
 RING_AFTER_S = 0.2
-"""An answer URL that takes longer lets the caller hear ringing; a faster one saves the 180."""
+"""A web server that takes longer lets the caller hear ringing; a faster one saves the 180."""
 
 
 async def run(call: Call) -> Ending:
@@ -36,19 +34,19 @@ async def _first_document(call: Call) -> xml.Document:
     """The answer URL's, else the fallback URL's (section 2.9)."""
     application = call.application
     parameters = {"Event": "StartApp"}
-    async with _ringing_when_slow(call):
-        try:
-            return await _fetch(call, Next(application.answer_url, application.answer_method, UrlKind.ANSWER, parameters))
-        except CallOver as over:
-            if not application.fallback_url:
-                raise
-            call.warn(f"the answer URL failed ({over}); asking the fallback URL")
-        following = Next(application.fallback_url, application.fallback_method, UrlKind.ANSWER, parameters)
-        return await _fetch(call, following, purpose="fallback")
+    try:
+        return await _fetch(call, Next(application.answer_url, application.answer_method, UrlKind.ANSWER, parameters))
+    except CallOver as over:
+        if not application.fallback_url:
+            raise
+        call.warn(f"the answer URL failed ({over}); asking the fallback URL")
+    following = Next(application.fallback_url, application.fallback_method, UrlKind.ANSWER, parameters)
+    return await _fetch(call, following, purpose="fallback")
 
 
 @contextlib.asynccontextmanager
 async def _ringing_when_slow(call: Call) -> AsyncIterator[None]:
+    """While the block runs; a leg that is past ringing does nothing then."""
     handle = asyncio.get_running_loop().call_later(RING_AFTER_S, call.leg.ring)
     try:
         yield
@@ -59,21 +57,23 @@ async def _ringing_when_slow(call: Call) -> AsyncIterator[None]:
 async def _fetch(call: Call, following: Next, *, purpose: str | None = None) -> xml.Document:
     """Fetch and parse; every failure ends the call with the code of its kind (hangup-causes section 3)."""
     kind = following.kind
+    limit = call.tools.settings.max_fetches
     call.fetches += 1
-    if call.fetches > MAX_FETCHES:
-        raise CallOver(causes.INTERNAL_ERROR.because(f"more than {MAX_FETCHES} documents in one call: the application loops"))
+    if call.fetches > limit:
+        raise CallOver(causes.INTERNAL_ERROR.because(f"more than {limit} documents in one call: the application loops"))
     if following.method not in {"GET", "POST"}:
         raise CallOver(causes.invalid_method(kind, f"the method {following.method!r} is neither GET nor POST"))
     try:
         url = call.resolve(following.url)
-        reply = await call.tools.hooks.fetch(
-            auth_id=call.application.auth_id,
-            purpose=purpose or kind.value,
-            url=url,
-            method=following.method,
-            parameters=call.standard(**{"Event": "Redirect", **following.parameters}),
-            observe=call.note,
-        )
+        async with _ringing_when_slow(call):
+            reply = await call.tools.hooks.fetch(
+                auth_id=call.application.auth_id,
+                purpose=purpose or kind.value,
+                url=url,
+                method=following.method,
+                parameters=call.standard(**{"Event": "Redirect", **following.parameters}),
+                observe=call.note,
+            )
     except InvalidUrl as error:
         raise CallOver(causes.invalid_url(kind, str(error))) from None
     except HookFailed as error:
@@ -82,7 +82,7 @@ async def _fetch(call: Call, following: Next, *, purpose: str | None = None) -> 
 
 
 def _parse(call: Call, reply: Reply, kind: UrlKind) -> xml.Document:
-    parsed = xml.parse(reply.body, content_type=reply.content_type, nearest_voice=call.tools.nearest_voice)
+    parsed = xml.parse(reply.body, content_type=reply.content_type, nearest_voice=call.tools.settings.nearest_voice)
     problems = tuple(str(problem) for problem in parsed.problems)
     if parsed.document is None:
         call.note(DocumentRefused(reply.url, problems))
@@ -107,15 +107,17 @@ async def run_element(call: Call, element: xml.Element) -> Next | None:
     clock = call.tools.clock
     verb = VERBS.get(type(element))
     call.note(ElementStarted(name, element.line, verb.about(element) if verb else ""))
-    if verb is None:
-        raise CallOver(causes.INTERNAL_ERROR.because(f"<{name}> is not supported yet"))
     began = clock.now()
     why = "interrupted"
     try:
+        if verb is None:
+            raise CallOver(causes.INTERNAL_ERROR.because(f"<{name}> is not supported yet"))
         following = await verb.run(element, call)
         why = f"goes on with {following.url}" if following is not None else "done"
     except CallOver as over:
         why = f"ends the call: {over}"
+        if over.ending.source is causes.Source.ERROR:
+            call.note(Noted(f"<{name}> in line {element.line} ends the call: {over}", level="error"))
         raise
     finally:
         call.note(ElementEnded(name, element.line, why, round((clock.now() - began) * 1000)))

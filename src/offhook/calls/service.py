@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from offhook import causes
-from offhook.calls import closing, interpreter, recovery
+from offhook.calls import bookkeeping, closing, interpreter, recovery
 from offhook.calls.call import Call, CallOver, Tools
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Directory, Hooks, Leg, Records, Speech
@@ -114,9 +114,9 @@ class Service:
         """A call that nothing runs: a record and a timeline, no web hook."""
         leg.release(ending)
         now = self._tools.clock.wall()
-        outcome = closing.Outcome(ending, now)
+        outcome = bookkeeping.Outcome(ending, now)
         timeline.add(outcome.event())
-        live = closing.live_call(
+        live = bookkeeping.live_call(
             timeline.call_uuid,
             leg.facts,
             application,
@@ -125,7 +125,7 @@ class Service:
             request={},
             hangup_defaults_to_answer=False,
         )
-        await closing.write(self._records, closing.record_of(live, outcome, source_ip=closing.source_ip(leg.facts)), None)
+        await closing.write(self._records, bookkeeping.record_of(live, outcome, source_ip=bookkeeping.source_ip(leg.facts)), None)
 
     async def drain(self, limit_s: float) -> None:
         """Wait until no call runs; after ``limit_s`` hang up on those that are left, and wait for their records."""

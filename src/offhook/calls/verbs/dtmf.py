@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from offhook.audio import DIGITS
 from offhook.calls.call import Call, Next
+from offhook.errors import LegGone
 from offhook.events import DigitsSent
 from offhook.xml import DTMF
 
@@ -24,14 +26,18 @@ async def run(element: DTMF, call: Call) -> Next | None:
     keys, tone_ms, skipped = read(element.digits)
     if skipped:
         call.warn(f"DTMF: {skipped!r} cannot be sent and is skipped; allowed are 0-9 * # A-D, w and W")
-    await call.ready_for_audio()
-    if not keys:
+    if not await call.ready_for_audio() or not keys:
         return None
     if element.async_:
-        call.beside(_send(keys, tone_ms, call), name="DTMF")
+        call.beside(_send_meanwhile(keys, tone_ms, call), name="DTMF")
     else:
         await _send(keys, tone_ms, call)
     return None
+
+
+async def _send_meanwhile(keys: str, tone_ms: int, call: Call) -> None:
+    with contextlib.suppress(LegGone):
+        await _send(keys, tone_ms, call)
 
 
 async def _send(keys: str, tone_ms: int, call: Call) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 from offhook.audio import BEEP, Digit, PlaybackEnd, Track
 from offhook.calls.call import Call, Next
-from offhook.calls.ports import Digits, Playback
+from offhook.calls.ports import Digits
 from offhook.calls.verbs import prompts
 from offhook.events import DigitReceived, Noted
-from offhook.tasks import first
 from offhook.xml import GetDigits
+
+KEY_IS_LATE_S = 0.5
+"""A key that stopped the prompt is reported within this time."""
 
 
 def about(element: GetDigits) -> str:
@@ -22,22 +24,28 @@ def about(element: GetDigits) -> str:
 
 async def run(element: GetDigits, call: Call) -> Next | None:
     """Ask up to ``retries`` times; with no digits at all, fall through to the next element."""
-    prompt = await prompts.tracks(element.children, call)
-    await call.ready_for_audio()
-    for attempt in range(element.retries):
-        digits = await _attempt(element, prompt, call)
-        if digits:
-            if element.action is None:
-                return None
-            return await call.follow(element.action, element.method, redirect=element.redirect, results={"Digits": digits})
-        call.note(Noted(f"no input in attempt {attempt + 1} of {element.retries}", level="info"))
-    return None
+    if not await call.ready_for_audio():
+        call.warn("GetDigits: without early media no key can be heard; it is passed over")
+        return None
+    async with prompts.preparing(element.children, call) as prompt:
+        for attempt in range(element.retries):
+            digits = await _attempt(element, prompt, call)
+            if digits:
+                break
+            call.note(Noted(f"no input in attempt {attempt + 1} of {element.retries}", level="info"))
+        else:
+            return None
+    if element.action is None:
+        return None
+    return await call.follow(element.action, element.method, redirect=element.redirect, results={"Digits": digits})
 
 
-async def _attempt(element: GetDigits, prompt: Sequence[Track], call: Call) -> str:
+async def _attempt(element: GetDigits, prompt: prompts.Prompt, call: Call) -> str:
     """One prompt and what was pressed; empty when that was nothing, or something invalid."""
     with call.listen() as keys:
-        key = await _during("prompt", prompt, keys, call)
+        key = await _key_before(prompt, keys)  # pressed while the prompt is being rendered or fetched: it is not wanted any more
+        if key is None:
+            key = await _during("prompt", prompt.result(), keys, call)
         if key is None and element.play_beep:
             key = await _during("beep", [Track((BEEP,))], keys, call)
         if key is None:
@@ -48,27 +56,29 @@ async def _attempt(element: GetDigits, prompt: Sequence[Track], call: Call) -> s
 async def _during(what: str, tracks: Sequence[Track], keys: Digits, call: Call) -> Digit | None:
     """Play until the end or the first key; the engine stops the sound by itself, in the tick of the key."""
     async with call.playing(what, tracks, stop_on_key=True) as playback:
-        return None if playback is None else await _key_or_end(keys, playback)
+        if playback is None:
+            return None
+        over = asyncio.ensure_future(playback.wait())
+        try:
+            key = await _key_before(over, keys)
+        finally:
+            over.cancel()
+        if key is None and over.result().why is PlaybackEnd.KEY:
+            return await _next(keys, KEY_IS_LATE_S)
+        return key
 
 
-async def _key_or_end(keys: Digits, playback: Playback) -> Digit | None:
+async def _key_before(end: asyncio.Future[Any], keys: Digits) -> Digit | None:
+    """The first key until ``end`` is done, which it may be already; of both at once the key counts."""
     waiting = asyncio.ensure_future(keys.get())
     try:
-        await first(_settle(waiting), _settle(asyncio.ensure_future(playback.wait())))
-        if not waiting.done():
-            ended = await playback.wait()
-            if ended.why is not PlaybackEnd.KEY:
-                return None
-        return await waiting  # a key stopped the sound: it is on its way
+        await asyncio.wait((waiting, end), return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else None
     finally:
         waiting.cancel()
 
 
-async def _settle(future: asyncio.Future[Any]) -> None:
-    await asyncio.wait([future])
-
-
-async def _next(keys: Digits, limit_s: int) -> Digit | None:
+async def _next(keys: Digits, limit_s: float) -> Digit | None:
     try:
         async with asyncio.timeout(limit_s):
             return await keys.get()

@@ -14,8 +14,9 @@ def about(element: Play) -> str:
 
 async def run(element: Play, call: Call) -> Next | None:
     """Answer and play; a file that cannot be had is noted, and the document goes on."""
+    if not await call.ready_for_audio():
+        return None
     track = await prompts.played(element.url, element.loop, call)
-    await call.ready_for_audio()
     if track is not None:
         await call.play(f"file: {about(element)}", [track])
     return None

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from offhook.audio import Silence, Track
 from offhook.calls.call import Call
 from offhook.errors import ClipUnavailable, InvalidUrl, SpeechUnavailable
 from offhook.xml import Element, Markup, Play, Speak, Wait
+
+Prompt = asyncio.Task[tuple[Track, ...]]
+
+
+@asynccontextmanager
+async def preparing(elements: Sequence[Element], call: Call) -> AsyncIterator[Prompt]:
+    """Prepare a prompt beside the block: keys can be heard meanwhile. It is prepared once, however often it is played."""
+    task = asyncio.create_task(tracks(elements, call), name=f"prompt of {call.uuid}")
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def tracks(elements: Sequence[Element], call: Call) -> tuple[Track, ...]:

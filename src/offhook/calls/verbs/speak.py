@@ -14,8 +14,9 @@ def about(element: Speak) -> str:
 
 async def run(element: Speak, call: Call) -> Next | None:
     """Answer and speak; keys that are pressed meanwhile are not collected."""
+    if not await call.ready_for_audio():
+        return None
     track = await prompts.spoken(element, call)
-    await call.ready_for_audio()
     if track is not None:
         await call.play(f"speech: {about(element)}", [track])
     return None

@@ -24,7 +24,9 @@ async def run(element: Wait, call: Call) -> Next | None:
         call.leg.ring()
         await asyncio.sleep(element.length)
         return None
-    await call.ready_for_audio()
+    if not await call.ready_for_audio():
+        await asyncio.sleep(element.length)
+        return None
     async with call.playing("hold music", [] if element.silence else await _music(call)):
         await _wait(element, call)
     return None
