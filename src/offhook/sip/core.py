@@ -165,7 +165,7 @@ class Core:
             reply_to = message.via.reply_to(source)
         except SipParseError:
             return
-        if all(message.header(name) for name in ("call-id", "from", "to", "cseq")):
+        if message.header("cseq"):  # with the Via, enough for the peer to know its request by
             _stamp(message, source)
             why = str(error).encode("ascii", "replace").decode()[:MAX_REASON_CHARACTERS]
             reason = f"Bad Request ({why})" if error.status == 400 else None
@@ -363,6 +363,7 @@ def _check(request: Request) -> None:
     if request.cseq.method != request.method:
         raise SipParseError("the method of CSeq is not that of the request", partial=request)
     _ = request.call_id, request.from_, request.to
+    request.check_vias()
     forwards = request.header("max-forwards")
     if forwards is not None and not (forwards.isascii() and forwards.isdigit() and len(forwards) <= 9 and int(forwards) <= 255):
         raise SipParseError("Max-Forwards is not a number from 0 to 255", partial=request)

@@ -32,7 +32,7 @@ class Address:
 
 
 _VIA = re.compile(
-    r"SIP ?/ ?2\.0 ?/ ?(?P<transport>[A-Za-z0-9\-.!%*_+`'~]+) "
+    r"SIP ?/ ?\d{1,3}\.\d{1,3} ?/ ?(?P<transport>[A-Za-z0-9\-.!%*_+`'~]+) "
     r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.\-_]+) ?(?:: ?(?P<port>\d{1,5}) ?)?(?P<params>;.*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )

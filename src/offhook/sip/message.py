@@ -8,7 +8,7 @@ from functools import cached_property
 
 from offhook.sip.errors import HeaderError, SipParseError
 from offhook.sip.headers import CSeq, Via
-from offhook.sip.uri import NameAddr, Uri, split_list
+from offhook.sip.uri import NameAddr, Uri, split_list, split_strictly
 
 MAX_MESSAGE_BYTES = 65_535
 MAX_HEADER_BYTES = 32_768
@@ -45,7 +45,7 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+", re.ASCII)
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(r"\r?\n")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = re.compile(r"[\r\n\0]")
 
 # How fields are usually spelt, so that the common case is one look-up; every other spelling takes the slow way.
 _USUAL = (
@@ -151,6 +151,13 @@ class Message:
             raise SipParseError("the Via field is missing")
         return Via.parse(items[0])
 
+    def check_vias(self) -> None:
+        """Read the hops behind the first one too; raise ``SipParseError`` when one of them is none."""
+        values = self._index.get("via", [])
+        if len(values) > 1 or "," in values[0]:
+            for item in [item for value in values for item in split_strictly(value)]:
+                Via.parse(item)
+
     @cached_property
     def cseq(self) -> CSeq:
         """The CSeq; raises ``SipParseError`` when it is missing or malformed."""
@@ -193,7 +200,7 @@ class Message:
     def _render(self, first: str) -> bytes:
         lines = [first, *[f"{name}: {value}" for name, value in self.headers]]
         head = "\r\n".join(lines)
-        if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
+        if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
             # A value that came from outside must not bring fields of its own.
             head = "\r\n".join(_CONTROL.sub(" ", line) for line in lines)
         return f"{head}\r\nContent-Length: {len(self.body)}\r\n\r\n".encode("utf-8", "surrogateescape") + self.body
@@ -269,10 +276,10 @@ def _read_head(head: str) -> Request | Response:
     if "\n " in head or "\n\t" in head:
         head = _FOLD.sub(" ", _LINE_END.sub("\r\n", head))
     first, *lines = head.split("\r\n")
-    if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
+    if head.count("\n") != len(lines) or head.count("\r") != len(lines):
         first, *lines = _LINE_END.split(head)  # bare line feeds are let pass, bare carriage returns are not
-        if "\r" in head.replace("\r\n", "") or "\0" in head:
-            raise SipParseError("there is a control character in the header")
+        if "\r" in head.replace("\r\n", ""):
+            raise SipParseError("there is a bare carriage return in the header")
     if len(lines) > MAX_FIELDS:
         raise SipParseError("there are more than 256 header fields")
     fields: Fields = []

@@ -149,6 +149,11 @@ def _split(text: str, separator: str) -> list[str]:
     return parts
 
 
+def split_strictly(text: str) -> list[str]:
+    """The items of a comma-separated header field, also the empty ones that should not be there."""
+    return _split(text, ",")
+
+
 def split_list(text: str) -> list[str]:
     """The items of a comma-separated header field."""
     return [item for item in (part.strip() for part in _split(text, ",")) if item]
