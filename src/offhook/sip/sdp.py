@@ -56,8 +56,8 @@ class Media:
             if key == "rtpmap" and number.strip() == str(payload_type):
                 encoding, _, rest = mapping.strip().partition("/")
                 rate, _, channels = rest.partition("/")
-                if encoding and rate.isdigit() and len(rate) < 7:
-                    return RtpMap(encoding, int(rate), int(channels) if channels.isdigit() and len(channels) < 3 else 1)
+                if encoding and _is_number(rate, 6):
+                    return RtpMap(encoding, int(rate), int(channels) if _is_number(channels, 2) else 1)
         return None
 
     def fmtp(self, payload_type: int) -> str | None:
@@ -174,13 +174,17 @@ class _Reader:
     def _stream(self, value: str) -> None:
         parts = value.split()
         port = parts[1].partition("/")[0] if len(parts) > 1 else ""
-        if len(parts) < 4 or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        if len(parts) < 4 or not value.isascii() or not _is_number(port, 5) or int(port) > 65535:
             raise SdpError(f"'m={value[:60]}' is not kind, port, protocol and formats")
         if len(self.streams) == MAX_STREAMS:
             raise SdpError(f"the description has more than {MAX_STREAMS} streams")
         self.streams.append((parts[0].lower(), int(port), parts[2], tuple(parts[3:])))
         self.stream_connections.append(None)
         self.stream_attributes.append([])
+
+
+def _is_number(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= digits
 
 
 def _host_of(value: str) -> str:
