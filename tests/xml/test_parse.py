@@ -82,7 +82,7 @@ def test_a_document_that_cannot_be_run_is_refused_with_its_reason(body: bytes, c
         b"\n  <Response/>\n",
         b"\xef\xbb\xbf<Response/>",
         b"\xef\xbb\xbf<?xml version='1.0' encoding='UTF-8'?><Response/>",
-        b"<?xml version='1.0'?><!-- hello --><?target data?><Response xmlns='urn:x' xsi:a='b' xmlns:xsi='urn:y'> stray </Response>",
+        b"<?xml version='1.0'?><!-- hi --><?target data?><Response xmlns='urn:x' xsi:a='b' xmlns:xsi='urn:y'> stray </Response>",
     ],
 )
 def test_an_empty_response_is_a_document(body: bytes) -> None:
