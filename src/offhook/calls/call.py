@@ -223,7 +223,7 @@ class Call:
     def beside(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run something beside the document, until the call ends; the document's end waits for it (``unfinished``).
 
-        What it raises ends the call as a defect; that the leg is gone is none (the leg says so itself), so it must not raise that.
+        What it raises ends the call as a defect. That the leg is gone is none, and the leg says so itself: do not raise that.
         """
         task = self._scope.create_task(work, name=f"{name} of {self.uuid}")
         self.tail[task] = None

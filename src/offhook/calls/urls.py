@@ -11,15 +11,16 @@ _CREDENTIALS = re.compile(r"://[^/?#@\s]*@")
 
 
 def resolve(base: str, url: str) -> str:
-    """An absolute http(s) URL from one that may be relative to the document that came from ``base`` (RFC 3986 section 5).
+    """An absolute http(s) URL from one that may be relative to the document that came from ``base`` (RFC 3986 section 5.2).
 
-    The fragment of ``base`` is dropped; that of ``url`` stays, because it says how to fetch (section 2.8).
+    Strictly: what has a scheme is absolute. The fragment of ``base`` is dropped; that of ``url`` stays, because it says how to
+    fetch (section 2.8).
 
     Raises:
         InvalidUrl: it is no http(s) URL then.
     """
     try:
-        resolved = urljoin(urldefrag(base).url, url)
+        resolved = url if urlsplit(url).scheme else urljoin(urldefrag(base).url, url)
         parts = urlsplit(resolved)
         usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname)
     except ValueError:  # brackets that hold no address
