@@ -251,6 +251,8 @@ class Figures(_Message, frozen=True):
     ticks_skipped: int
     cpu_ns: int
     """Of the whole process."""
+    latest_ns: tuple[int, ...]
+    """Of the whole process, for each of the last ticks, the newest last: the tick and the waiting before it."""
     phases_ns: dict[str, int]
     """CPU time by step of the tick."""
     gaps: tuple[int, ...]

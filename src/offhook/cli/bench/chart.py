@@ -56,13 +56,16 @@ def stacked(title: str, subtitle: str, unit: str, bars: Sequence[tuple[str, Sequ
 
 def media(result: MediaResult) -> str:
     """The chart of ``offhook bench media``."""
-    known = sum(result.phases_us.values())
-    engine = [*result.phases_us.items(), ("waiting", max(0.0, result.middle("engine_us") - known))]
-    floor = [("send + recv_into", result.middle("floor_us"))]
-    how = "bridged in pairs, " if result.rooms else ""
+    from offhook.cli.bench.media_load import median, phases  # noqa: PLC0415 - only whoever has a result has loaded it
+
+    bars: list[tuple[str, Sequence[Part]]] = []
+    for name, turns in (("plain leg", result.plain), ("bridged leg", result.bridged)):
+        parts = phases(turns)
+        bars.append((name, [*parts.items(), ("waiting", max(0.0, median(turns, "engine_us") - sum(parts.values())))]))
+    bars.append(("floor", [("send + recv_into", median(result.plain, "floor_us"))]))
     return stacked(
-        f"CPU time per leg and 20 ms tick: {result.middle('ratio'):.2f} × the floor",
-        f"{result.legs} legs, PCMU both ways, playing a clip, {how}median of {len(result.rounds)} rounds",
+        f"CPU time per leg and 20 ms tick: {median(result.plain, 'ratio'):.2f} × the floor",
+        f"{result.legs} legs, PCMU both ways, each playing a clip; median of {len(result.plain)} turns",
         "µs",
-        [("media engine", engine), ("floor", floor)],
+        bars,
     )

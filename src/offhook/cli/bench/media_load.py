@@ -24,21 +24,23 @@ from offhook.media import Channel, Figures, Media, RtpPeer
 
 CLIPS = 20
 CLIP_S = 10
-ROUND_S = 0.6
+TURN_S = 0.6
 SETTLE_S = 0.3
 _PORTS = (20000, 65534)
 _LINE_LIMIT = 2**22
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """The engine's turn and the floor's turns around it."""
+class Turn:
+    """The engine's turn, and the floor's before and after it. CPU time in µs per leg and tick."""
 
     engine_us: float
-    """CPU time per leg and tick, everything that the process does."""
+    """Everything that the process does."""
     floor_us: float
     asking_us: float
     """What it would cost the floor to ask epoll who is readable; it is not part of the floor."""
+    phases_us: dict[str, float]
+    """By step of the tick."""
 
     @property
     def ratio(self) -> float:
@@ -50,20 +52,12 @@ class MediaResult:
     """What the benchmark found."""
 
     legs: int
-    rooms: bool
-    rounds: tuple[Round, ...]
-    phases_us: dict[str, float]
-    """Per leg and tick, by step of the tick."""
+    plain: tuple[Turn, ...]
+    bridged: tuple[Turn, ...]
     memory_kb_per_leg: float
     gaps: tuple[int, ...]
     ticks_skipped: int
     packets_lost_percent: float
-    misses_percent: float
-    """Of a leg's ticks: in how many it was read in vain."""
-
-    def middle(self, name: str) -> float:
-        """The median over the rounds of one of their figures."""
-        return float(statistics.median(getattr(turn, name) for turn in self.rounds))
 
     def within_ms(self) -> dict[str, float]:
         """Which part of the ticks, in percent, began so close to 20 ms after the one before."""
@@ -75,14 +69,14 @@ class MediaResult:
     def as_json(self) -> dict[str, object]:
         return {
             "legs": self.legs,
-            "rooms": self.rooms,
-            "ratio": round(self.middle("ratio"), 3),
-            "ratios": [round(turn.ratio, 3) for turn in self.rounds],
-            "us_per_leg_tick": round(self.middle("engine_us"), 3),
-            "floor_us_per_leg_tick": round(self.middle("floor_us"), 3),
-            "epoll_us_per_leg_tick": round(self.middle("asking_us"), 3),
-            "phases_us_per_leg_tick": {name: round(us, 3) for name, us in self.phases_us.items()},
-            "misses_percent": round(self.misses_percent, 2),
+            "ratio": round(median(self.plain, "ratio"), 3),
+            "ratios": [round(turn.ratio, 3) for turn in self.plain],
+            "us_per_leg_tick": round(median(self.plain, "engine_us"), 3),
+            "phases_us_per_leg_tick": {name: round(us, 3) for name, us in phases(self.plain).items()},
+            "bridged_ratio": round(median(self.bridged, "ratio"), 3),
+            "bridged_us_per_leg_tick": round(median(self.bridged, "engine_us"), 3),
+            "floor_us_per_leg_tick": round(median(self.plain + self.bridged, "floor_us"), 3),
+            "epoll_us_per_leg_tick": round(median(self.plain + self.bridged, "asking_us"), 3),
             "memory_kb_per_leg": round(self.memory_kb_per_leg, 1),
             "ticks_within_ms": self.within_ms(),
             "ticks_skipped": self.ticks_skipped,
@@ -90,13 +84,22 @@ class MediaResult:
         }
 
 
-async def measure(legs: int, seconds: float, *, rooms: bool) -> MediaResult:
+def median(turns: tuple[Turn, ...], name: str) -> float:
+    """The median over some turns of one of their figures."""
+    return float(statistics.median(getattr(turn, name) for turn in turns))
+
+
+def phases(turns: tuple[Turn, ...]) -> dict[str, float]:
+    """The medians of the steps of the tick."""
+    return {name: statistics.median(turn.phases_us[name] for turn in turns) for name in turns[0].phases_us}
+
+
+async def measure(legs: int, seconds: float) -> MediaResult:
     """Run the engine and the floor in turns against the same peer process.
 
     Args:
-        legs: plain legs, PCMU both ways, each playing a clip.
+        legs: how many, PCMU both ways, each playing a clip; in every second turn they are also bridged in pairs.
         seconds: about how long.
-        rooms: put the legs into rooms of two, so that each also hears another.
     """
     async with AsyncExitStack() as stack:
         cores = sorted(os.sched_getaffinity(0))
@@ -112,84 +115,86 @@ async def measure(legs: int, seconds: float, *, rooms: bool) -> MediaResult:
         for pid in (media.engine_pid, floor.pid):
             os.sched_setaffinity(pid, cores[:1])
         before = await media.figures()
-        channels = _open(media, engine_group, folder, rooms=rooms)
+        channels = _open(media, engine_group, folder)
         await _say(peer, {"connect": 0, "ports": [channel.port for channel in channels]})
-        bench = _Bench(media, peer, floor, legs)
-        return await bench.run(channels, seconds, before, rooms=rooms)
+        return await _Bench(media, peer, floor, channels).run(seconds, before)
 
 
 class _Bench:
-    def __init__(self, media: Media, peer: Process, floor: Process, legs: int) -> None:
-        self._media, self._peer, self._floor, self._legs = media, peer, floor, legs
-        self._turns: list[tuple[Figures, Figures]] = []
+    def __init__(self, media: Media, peer: Process, floor: Process, channels: list[Channel]) -> None:
+        self._media, self._peer, self._floor, self._channels = media, peer, floor, channels
+        self._figures: list[tuple[Figures, Figures]] = []
 
-    async def run(self, channels: list[Channel], seconds: float, before: Figures, *, rooms: bool) -> MediaResult:
-        await self._engine_turn()  # the first one warms up
-        self._turns.clear()
-        first = [await channel.statistics() for channel in channels[:50]]
-        floors, engines = [await self._floor_turn()], []
-        for _ in range(max(3, round(seconds / (2 * ROUND_S + 2 * SETTLE_S)))):
-            engines.append(await self._engine_turn())
-            floors.append(await self._floor_turn())
-        rounds = []
-        for i, engine_us in enumerate(engines):
-            floor_us, asking_us = ((a + b) / 2 for a, b in zip(floors[i], floors[i + 1], strict=True))
-            rounds.append(Round(engine_us, floor_us, asking_us))
-        last = [await channel.statistics() for channel in channels[:50]]
-        lost = sum(b.packets_lost - a.packets_lost for a, b in zip(first, last, strict=True))
-        received = sum(b.packets_received - a.packets_received for a, b in zip(first, last, strict=True))
-        after = self._turns[-1][1]
+    async def run(self, seconds: float, before: Figures) -> MediaResult:
+        await self._engine_turn(bridged=False)  # the first one warms up
+        self._figures.clear()
+        first = await self._loss()
+        plain: list[Turn] = []
+        bridged: list[Turn] = []
+        floor = await self._floor_turn()
+        for number in range(max(6, round(seconds / (2 * TURN_S + 2 * SETTLE_S)))):
+            engine_us, phases_us = await self._engine_turn(bridged=number % 2 == 1)
+            after = await self._floor_turn()
+            floor_us, asking_us = ((a + b) / 2 for a, b in zip(floor, after, strict=True))
+            (bridged if number % 2 else plain).append(Turn(engine_us, floor_us, asking_us, phases_us))
+            floor = after
+        lost, received = (b - a for a, b in zip(first, await self._loss(), strict=True))
         return MediaResult(
-            self._legs,
-            rooms,
-            tuple(rounds),
-            {name: statistics.median(_phase(turn, name) for turn in self._turns) for name in after.phases_ns},
-            (after.rss_bytes - before.rss_bytes) / 1024 / self._legs,
-            tuple(sum(b.gaps[i] - a.gaps[i] for a, b in self._turns) for i in range(len(after.gaps))),
-            sum(b.ticks_skipped - a.ticks_skipped for a, b in self._turns),
+            len(self._channels),
+            tuple(plain),
+            tuple(bridged),
+            (self._figures[-1][1].rss_bytes - before.rss_bytes) / 1024 / len(self._channels),
+            tuple(sum(ends) - sum(begins) for begins, ends in zip(*self._gaps(), strict=True)),
+            sum(end.ticks_skipped - begin.ticks_skipped for begin, end in self._figures),
             100 * lost / max(1, lost + received),
-            statistics.median(100 * (b.misses - a.misses) / (b.leg_ticks - a.leg_ticks) for a, b in self._turns),
         )
 
-    async def _engine_turn(self) -> float:
-        """CPU time of the engine process, µs per leg and tick."""
-        os.kill(self._media.engine_pid, signal.SIGCONT)
+    def _gaps(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        """By bin: the counts at the beginnings of all turns, and at their ends."""
+        begins, ends = ([figures.gaps for figures in side] for side in zip(*self._figures, strict=True))
+        return list(zip(*begins, strict=True)), list(zip(*ends, strict=True))
+
+    async def _loss(self) -> tuple[int, int]:
+        """Packets lost and received so far, of some of the legs."""
+        found = [await channel.statistics() for channel in self._channels[:50]]
+        return sum(each.packets_lost for each in found), sum(each.packets_received for each in found)
+
+    async def _engine_turn(self, *, bridged: bool) -> tuple[float, dict[str, float]]:
+        """CPU time of the engine process, and of the steps of its tick."""
+        for number, channel in enumerate(self._channels):
+            channel.join(number // 2 if bridged else None)
         await _say(self._peer, {"serve": 0})
         await asyncio.sleep(SETTLE_S)
         before = await self._media.figures()
-        await asyncio.sleep(ROUND_S)
+        await asyncio.sleep(TURN_S)
         after = await self._media.figures()
         await _say(self._peer, {"serve": None})
-        self._turns.append((before, after))
-        return (after.cpu_ns - before.cpu_ns) / (after.leg_ticks - before.leg_ticks) / 1000
+        self._figures.append((before, after))
+        # The median of the ticks: whatever else the machine did meanwhile hits some of them hard, here as in the floor's turn.
+        ticks = min(after.ticks - before.ticks, len(after.latest_ns))
+        engine_us = statistics.median(after.latest_ns[-ticks:]) / len(self._channels) / 1000
+        leg_ticks = after.leg_ticks - before.leg_ticks
+        return engine_us, {name: (ns - before.phases_ns[name]) / leg_ticks / 1000 for name, ns in after.phases_ns.items()}
 
     async def _floor_turn(self) -> tuple[float, float]:
-        """CPU time of the floor's two loops, and of asking epoll, µs per leg and tick."""
+        """CPU time of the floor's two loops, and of asking epoll. The engine stands still meanwhile."""
         os.kill(self._media.engine_pid, signal.SIGSTOP)
         try:
             await _say(self._peer, {"serve": 1})
-            await _say(self._floor, ROUND_S + SETTLE_S)
+            await _say(self._floor, TURN_S + SETTLE_S)
             found = await _hear(self._floor)
             await _say(self._peer, {"serve": None})
         finally:
             os.kill(self._media.engine_pid, signal.SIGCONT)
-        per_read = found["reading_ns"] / max(1, found["read"])
-        return (found["sending_ns"] / found["sent"] + per_read) / 1000, found["asking_ns"] / found["sent"] / 1000
+        return found["floor_us"], found["asking_us"]
 
 
-def _phase(turn: tuple[Figures, Figures], name: str) -> float:
-    before, after = turn
-    return (after.phases_ns[name] - before.phases_ns[name]) / (after.leg_ticks - before.leg_ticks) / 1000
-
-
-def _open(media: Media, ports: list[int], folder: Path, *, rooms: bool) -> list[Channel]:
+def _open(media: Media, ports: list[int], folder: Path) -> list[Channel]:
     clips = [_clip(folder / f"{number}.pcm", 200 + 37 * number) for number in range(CLIPS)]
     channels = []
     for number, port in enumerate(ports):
         channel = media.open()
         channel.play(Playlist((Track((clips[number % CLIPS],), times=0),)))
-        if rooms:
-            channel.join(number // 2)
         channel.connect(RtpPeer("127.0.0.1", port, 0, "PCMU", 101))
         channels.append(channel)
     return channels

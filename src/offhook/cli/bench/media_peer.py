@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import socket
 import sys
@@ -78,6 +79,8 @@ class Group:
 
 def main() -> None:
     """Obey until the standard input ends."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     groups = [Group(int(sys.argv[1])) for _ in range(2)]
     print(json.dumps([group.ports for group in groups]), flush=True)
     active: Group | None = None

@@ -134,6 +134,7 @@ def store(legs: Legs, tick: int, slots: Slots, due: Numbers, payload: Octets) ->
     """
     rows = legs.index[: legs.count][slots]
     place = due & (RING_SLOTS - 1)
+    legs.latest_due[slots] = np.maximum(legs.latest_due[slots], due)
     repeated = legs.due_at[place, rows] == due
     wanted = due >= tick
     if repeated.any():
@@ -144,7 +145,6 @@ def store(legs: Legs, tick: int, slots: Slots, due: Numbers, payload: Octets) ->
         rows, place, due, payload = rows[wanted], place[wanted], due[wanted], payload[wanted]
     legs.ring[place, rows] = payload
     legs.due_at[place, rows] = due
-    legs.latest_due[rows] = np.maximum(legs.latest_due[rows], due)
 
 
 def store_piece(legs: Legs, tick: int, slot: int, timestamp: int, payload: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import resource
 import time
+from collections import deque
 
 from offhook.audio import PlaybackEnd
 from offhook.media import wire
@@ -22,6 +23,7 @@ from offhook.media.engine.rtp import HEADER_OCTETS
 from offhook.media.engine.transmission import Transmission
 
 PHASES = ("receive", "decode", "meter", "play", "mix", "encode", "send", "tell")
+_LATEST = 256
 
 
 class Engine:
@@ -42,6 +44,8 @@ class Engine:
         self._version = -1
         self._ticks = self._leg_ticks = 0
         self._phases = [0] * len(PHASES)
+        self._cpu_ns = 0
+        self._latest_ns: deque[int] = deque(maxlen=_LATEST)
 
     def tick(self) -> None:
         """Move every leg by 20 ms."""
@@ -90,6 +94,9 @@ class Engine:
         self.control.flush()
         marks.append(clock())
 
+        cpu_ns = time.process_time_ns()
+        self._latest_ns.append(cpu_ns - self._cpu_ns)
+        self._cpu_ns = cpu_ns
         self._ticks += 1
         self._leg_ticks += count
         for phase, (before, after) in enumerate(itertools.pairwise(marks)):
@@ -127,6 +134,7 @@ class Engine:
             self._leg_ticks,
             self.pacing.skipped,
             time.process_time_ns(),
+            tuple(self._latest_ns),
             dict(zip(PHASES, self._phases, strict=True)),
             tuple(self.pacing.gaps),
             rss,

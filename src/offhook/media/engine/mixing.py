@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.media.engine.arrays import Samples, Sums
+from offhook.media.engine.arrays import BLOCK, Samples, Sums
 
 _EMPTY = np.empty(0, np.intp)
 
@@ -47,8 +47,9 @@ class Rooms:
             heard: ``[legs, 160]``, what comes from each leg.
             out: ``[legs, 160]``, what each leg plays; overwritten for the members.
         """
-        if self._pairs.size:
-            out[self._pairs] = add_held(out[self._pairs], heard[self._partners])
+        for begin in range(0, self._pairs.size, BLOCK):
+            pairs, partners = self._pairs[begin : begin + BLOCK], self._partners[begin : begin + BLOCK]
+            out[pairs] = add_held(out[pairs], heard[partners])
         if self._crowd.size:
             own: Sums = heard[self._crowd].astype(np.int32)
             sums: Sums = np.add.reduceat(own, self._starts, axis=0)
