@@ -10,9 +10,7 @@ from offhook.testing.live import Customer, NodeProcess, Reply, a_phone, document
 
 def test_a_caller_hears_the_prompt_presses_a_key_and_is_led_on(node: NodeProcess, customer: Customer, tmp_path: Path) -> None:
     customer.says("/tone.wav", Reply(tone_wav((600, 1.0), (900, 1.0)), content_type="audio/wav"))
-    customer.says(
-        "/answer", document('<GetDigits action="/chosen" numDigits="1" timeout="5"><Play>/tone.wav</Play></GetDigits>')
-    )
+    customer.says("/answer", document('<GetDigits action="/chosen" numDigits="1" timeout="5"><Play>/tone.wav</Play></GetDigits>'))
     customer.says("/chosen", document("<Redirect>/news</Redirect>"))
     customer.says("/news", document("<Speak>All is well.</Speak><Hangup/>"))
     before = len(node.records())
@@ -30,7 +28,7 @@ def test_a_caller_hears_the_prompt_presses_a_key_and_is_led_on(node: NodeProcess
     asyncio.run(story())
     record = node.record_number(before + 1)
     assert (record.hangup_cause_code, record.hangup_source, record.hangup_cause) == (4000, "Answer XML", "NORMAL_CLEARING")
-    assert [each.path for each in customer.seen if each.path not in {"/tone.wav"}] == ["/answer", "/chosen", "/news", "/hangup"]
+    assert [each.path for each in customer.seen if each.path != "/tone.wav"] == ["/answer", "/chosen", "/news", "/hangup"]
     answer, chosen, _news, hangup = (each for each in customer.seen if each.path != "/tone.wav")
     assert (answer["CallStatus"], answer["From"], answer["To"]) == ("ringing", "14155550100", "14155550199")
     assert chosen["Digits"] == "1"

@@ -2,7 +2,19 @@
 
 from offhook.testing.live.customer import Customer, Reply, Seen, document
 from offhook.testing.live.node import Holdings, NodeProcess, free_port
-from offhook.testing.live.phone import Phone, a_phone
+from offhook.testing.live.phone import Phone, a_phone, call
 from offhook.testing.live.tones import tone_wav
 
-__all__ = ["Customer", "Holdings", "NodeProcess", "Phone", "Reply", "Seen", "a_phone", "document", "free_port", "tone_wav"]
+__all__ = [
+    "Customer",
+    "Holdings",
+    "NodeProcess",
+    "Phone",
+    "Reply",
+    "Seen",
+    "a_phone",
+    "call",
+    "document",
+    "free_port",
+    "tone_wav",
+]

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from offhook.clock import Clock
-from offhook.records import CallRecord, TimelineRow
+from offhook.ids import Ids
+from offhook.records import Application, CallRecord, TimelineRow
 from offhook.store import Store
 
 LOOPBACK = "127.0.0.1"
@@ -104,6 +105,18 @@ class NodeProcess:
         finally:
             await store.aclose()
 
+    def route(self, number: str, answer_url: str, **more: str) -> str:
+        """Let an application of its own run a number; ``more`` are fields of ``Application``. Returns whom to call."""
+
+        async def add(store: Store) -> None:
+            account, _ = await store.ensure_account(None, None)
+            application = Application(Ids().app_id(), account.auth_id, f"for {number}", answer_url, **more)
+            await store.add_application(application)
+            await store.set_number(number, account.auth_id, application.app_id)
+
+        asyncio.run(self._with_store(add))
+        return self.uri(number)
+
     def record_number(self, count: int, timeout_s: float = 10.0) -> CallRecord:
         """Wait until there are that many records; the newest of them."""
         deadline = time.monotonic() + timeout_s
@@ -124,14 +137,22 @@ class NodeProcess:
     def holdings(self) -> Holdings:
         """Count what the node holds now."""
         pids = self._pids()
-        ports = {int(line.split()[1].rpartition(":")[2], 16) for line in Path("/proc/net/udp").read_text().splitlines()[1:]}
+        opened = [target for pid in pids for target in _open_files(pid)]
+        sockets = {target[len("socket:[") : -1] for target in opened if target.startswith("socket:[")}
         rss = [re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in pids[:2]]
         return Holdings(
-            sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids),
-            sum(port in self.rtp_ports for port in ports),
+            len(opened),
+            sum(inode in sockets and port in self.rtp_ports for port, inode in _udp_sockets()),
             len(pids),
             sum(int(found[1]) for found in rss if found),
         )
+
+    def await_free_ports(self, timeout_s: float = 5.0) -> None:
+        """Wait until no RTP port is bound; fail when one stays so."""
+        deadline = time.monotonic() + timeout_s
+        while (held := self.holdings().rtp_sockets) > 0:
+            assert time.monotonic() < deadline, f"{held} RTP sockets are left"
+            time.sleep(0.02)
 
     def settle(self, before: Holdings, timeout_s: float = 8.0) -> Holdings:
         """Wait until it holds no more than before; fail when it does not get there. Idle HTTP connections count as held."""
@@ -150,3 +171,18 @@ class NodeProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError(f"the node does not end: {self.log.read_text()[-3000:]}") from None
+
+
+def _open_files(pid: int) -> list[str]:
+    """What a process has open, as the kernel names it."""
+    targets = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            targets.append(str(link.readlink()))
+    return targets
+
+
+def _udp_sockets() -> list[tuple[int, str]]:
+    """Local port and inode of every UDP socket on this machine."""
+    rows = (line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:])
+    return [(int(row[1].rpartition(":")[2], 16), row[9]) for row in rows]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from offhook.causes import Ending
 from offhook.clock import Clock
+from offhook.errors import LegGone
 from offhook.ids import Ids
-from offhook.legs import OutgoingLeg, dialling
+from offhook.legs import NotAnswered, OutgoingLeg, dialling
 from offhook.media import Media
 from offhook.sip import NameAddr, Stack, Uri
 
@@ -30,14 +31,26 @@ class Phone:
         async with dialling(self._stack, self._media, target, ids=self._ids, caller=NameAddr(Uri.parse(caller)), **more) as leg:
             yield leg
 
-    async def call(self, target: str, *, keys: str = "", limit_s: float = 20.0, **more: Any) -> Ending:
-        """Call, press keys, wait until the far end hangs up; returns how it ended."""
-        async with self.dial(target, **more) as leg:
-            async with asyncio.timeout(limit_s):
+    async def call(self, target: str, *, keys: str = "", limit_s: float = 20.0, **more: Any) -> Ending | NotAnswered:
+        """Call, press keys, wait until the far end hangs up; returns how it ended, or why it was not answered."""
+        async with self.dial(target, **more) as leg, asyncio.timeout(limit_s):
+            try:
                 await leg.wait_answered()
-                if keys:
-                    await leg.send_digits(keys)
-                return await leg.ended()
+            except NotAnswered as refused:
+                return refused
+            with suppress(LegGone):
+                await leg.send_digits(keys)
+            return await leg.ended()
+
+
+def call(target: str, *, keys: str = "", limit_s: float = 20.0, **more: Any) -> Ending | NotAnswered:
+    """Make one call with a phone of its own, and wait for its end: how it ended, or why it was not answered."""
+
+    async def story() -> Ending | NotAnswered:
+        async with a_phone() as phone:
+            return await phone.call(target, keys=keys, limit_s=limit_s, **more)
+
+    return asyncio.run(story())
 
 
 @asynccontextmanager
