@@ -174,6 +174,8 @@ class Media:
 
     def _died(self) -> None:
         """The engine has ended without being asked to: a new one takes over, unless that happens again and again."""
+        if self._engine is None:
+            return
         now = self.now()
         self._deaths = [*(at for at in self._deaths if now - at < _DEATHS_WITHIN_S), now]
         started = self._ready is not None and self._ready.done()

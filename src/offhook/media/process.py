@@ -41,7 +41,7 @@ class EngineProcess:
         self._loop = asyncio.get_running_loop()
         self._unpacker = wire.events()
         self._unsent: deque[tuple[bytes, socket.socket | None]] = deque()
-        self._writing = self._closed = False
+        self._writing = self._closed = self._ending = False
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         with theirs:
@@ -64,6 +64,7 @@ class EngineProcess:
 
     async def aclose(self) -> None:
         """End it: it closes everything and exits when our end of the socket is closed."""
+        self._ending = True
         self._close()
         deadline = self._loop.time() + _ENDING_S
         while self._process.poll() is None:
@@ -119,7 +120,17 @@ class EngineProcess:
                 self._heard(events)
             return
         self._close()
-        self._gone()
+        self._process.kill()  # nobody could tell it anything any more
+        self._wait_for_exit()
+
+    def _wait_for_exit(self) -> None:
+        """Its ports are free only when it has ended altogether, which takes a moment longer than its end of the socket."""
+        if self._ending:
+            return
+        if self._process.poll() is None:
+            self._loop.call_later(0.002, self._wait_for_exit)
+        else:
+            self._gone()
 
 
 def start(module: str, theirs: socket.socket) -> subprocess.Popen[bytes]:
