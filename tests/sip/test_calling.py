@@ -291,12 +291,15 @@ def test_a_bye_of_the_callee_ends_the_call(caller) -> None:
     caller.reply(180)
     caller.reply(200)
     invite.take_events()
-    bye = (
-        f"BYE sip:alice@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKx\r\nFrom: <sip:bob@192.0.2.2>;tag=b\r\n"
-        + (
-            f"To: <sip:alice@a.example>;tag={invite.local_tag}\r\nCall-ID: {invite.call_id}\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n"
-        )
-    )
+    lines = [
+        "BYE sip:alice@192.0.2.1 SIP/2.0",
+        "Via: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKx",
+        "From: <sip:bob@192.0.2.2>;tag=b",
+        f"To: <sip:alice@a.example>;tag={invite.local_tag}",
+        f"Call-ID: {invite.call_id}",
+        "CSeq: 9 BYE",
+    ]
+    bye = "\r\n".join([*lines, "Content-Length: 0", "", ""])
     caller.core.receive(bye.encode(), Address("192.0.2.2", 5060))
     assert invite.take_events() == [Ended(None)]
     assert not caller.core.dialogs

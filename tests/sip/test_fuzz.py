@@ -14,8 +14,13 @@ from offhook.sip.transports import Framing
 
 SOURCE = Address("192.0.2.1", 5060)
 CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parent / "torture").glob("*.sip"))]
-SNIPPETS = [b"\r\n", b"\r\n\r\n", b"\n ", b":", b";", b",", b"<", b">", b'"', b"\\", b"\0", b"\xff", b" ", b"\t", b"@", b"%", b"[", b"]", b"tag=",
-            b"z9hG4bK", b"Content-Length: 99999999999\r\n", b"99999999999999999999", b"-1", "²".encode(), b"SIP/2.0", b"\xe2\x80\xa8"]  # fmt: skip
+SNIPPETS = [
+    *(
+        each.encode()
+        for each in ["\r\n", "\r\n\r\n", "\n ", *':;,<>"\\\0 \t@%[]', "tag=", "z9hG4bK", "SIP/2.0", "-1", "²", "\u2028"]
+    ),
+    *(b"Content-Length: 99999999999\r\n", b"99999999999999999999", b"\xff"),
+]
 
 
 @st.composite

@@ -90,6 +90,7 @@ def check(story: Story) -> None:
         assert not core.merged
         assert not core.uas._owners
         assert not core.uac._acks
+        assert not core.uac._open
         assert len(core.timers) == 0
     assert story.outgoing.over
     assert all(invite.over for invite in story.incoming)

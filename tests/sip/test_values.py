@@ -50,8 +50,8 @@ def test_a_uri_is_read_and_written(text, expected) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "sip:", "sip:a b@c", "sip:a@", "sip:a@b:0", "sip:a@b:65536", "sip:a@[1]", "alice", "sip:a@b c", "sip:%zz@b", "sip:a@b<x>",
-     "sip:" + "a" * 5000 + "@b", "sip:a@b:99999999999", "sip:é@b"],
+    ["", "sip:", "sip:a b@c", "sip:a@", "sip:a@b:0", "sip:a@b:65536", "sip:a@[1]", "alice", "sip:a@b c", "sip:%zz@b",
+     "sip:a@b<x>", "sip:" + "a" * 5000 + "@b", "sip:a@b:99999999999", "sip:é@b"],
 )  # fmt: skip
 def test_what_is_no_uri_is_refused_with_what_stood_there(text) -> None:
     with pytest.raises(HeaderError) as error:
@@ -82,8 +82,8 @@ def test_an_address_is_read_and_written(text, name, tag, uri) -> None:
     assert value.tagged("new").tag == "new"
 
 
-@pytest.mark.parametrize("text", ["", "<>", "<sip:a@b", "sip:a@b>", '"x <sip:a@b>', "a, b <sip:a@b>", '"a" x <sip:a@b>', "< sip:a@b >",
-                                  "<sip:a@b> x", "sip:a@b, sip:c@d", "sip:a@b?x=y"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "<>", "<sip:a@b", "sip:a@b>", '"x <sip:a@b>', "a, b <sip:a@b>", '"a" x <sip:a@b>',
+                                  "< sip:a@b >", "<sip:a@b> x", "sip:a@b, sip:c@d", "sip:a@b?x=y"])  # fmt: skip
 def test_what_is_no_address_is_refused(text) -> None:
     with pytest.raises(HeaderError):
         NameAddr.parse(text)

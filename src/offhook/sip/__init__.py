@@ -24,7 +24,7 @@ from offhook.sip.invite import (
     Refused,
     Reinvited,
 )
-from offhook.sip.message import Request, Response, parse_message
+from offhook.sip.message import Message, Request, Response, parse_message
 from offhook.sip.stack import SipSettings, Stack
 from offhook.sip.uri import NameAddr, Uri
 
@@ -44,6 +44,7 @@ __all__ = [
     "InviteDialog",
     "InviteEvent",
     "Lost",
+    "Message",
     "NameAddr",
     "OutgoingInvite",
     "Progressed",

@@ -94,7 +94,11 @@ class Resolver:
         host = address.host
         known = self._known.get(host)
         if is_address(host):
-            then(address, "")
+            spoken = (":" in host) == (self._family == socket.AF_INET6)
+            then(
+                address if spoken else None,
+                "" if spoken else f"transport: {host} is of the address family that we do not listen on",
+            )
         elif known is not None and known[1] > self._clock.now():
             then(replace(address, host=known[0]), "")
         elif host in self._tasks:

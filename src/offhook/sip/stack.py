@@ -16,8 +16,7 @@ from offhook.sip.errors import SipBindError
 from offhook.sip.headers import Address
 from offhook.sip.invite import IncomingInvite, OutgoingInvite
 from offhook.sip.names import OwnAddress, Resolver
-from offhook.sip.transaction import ClientTransaction, State
-from offhook.sip.transaction import ClientTransaction, State
+from offhook.sip.transaction import NonInviteClient, State
 from offhook.sip.transports import Datagrams, Streams
 from offhook.sip.uri import NameAddr, Uri
 
@@ -107,9 +106,9 @@ class Stack:
 
     @property
     def awaiting_answers(self) -> bool:
-        """Whether requests of ours wait for their responses: a BYE, a CANCEL."""
-        return any(
-            isinstance(each, ClientTransaction) and each.state in {State.CALLING, State.TRYING, State.PROCEEDING}
+        """Whether a BYE, a CANCEL or a cancelled INVITE waits for its response; an INVITE may ring as long as it likes."""
+        return self.core.uac.withdrawing or any(
+            isinstance(each, NonInviteClient) and each.state in {State.TRYING, State.PROCEEDING}
             for each in self.core.transactions.values()
         )
 
@@ -158,7 +157,7 @@ class Stack:
         """Stop: no socket, task or timer is left. A last BYE gets a moment to be answered, new INVITEs get 503. Idempotent."""
         self._closing = True
         until = self._clock.now() + self._settings.linger_s
-        while not self._closed and self._unanswered() and self._clock.now() < until:  # noqa: ASYNC110 - at most a second, once
+        while not self._closed and self.awaiting_answers and self._clock.now() < until:  # noqa: ASYNC110 - at most a second, once
             await asyncio.sleep(0.02)
         self._closed = True
         for handle in (self._armed, self._soon):
@@ -172,13 +171,6 @@ class Stack:
             self._datagrams.transport.close()
         self.core.close()
         await asyncio.sleep(0)  # the transports tell their protocols in the next turn of the loop
-
-    def _unanswered(self) -> bool:
-        waiting = {State.TRYING, State.PROCEEDING}
-        return any(
-            isinstance(each, ClientTransaction) and each.state in waiting and each.request.method != "INVITE"
-            for each in self.core.transactions.values()
-        )
 
     def invite(
         self,

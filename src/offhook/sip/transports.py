@@ -31,6 +31,7 @@ class Datagrams(asyncio.DatagramProtocol):
     def __init__(self, receive: Receive, failed: Failed) -> None:
         self._receive = receive
         self._failed = failed
+        self._sending_to: Address | None = None
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -44,13 +45,17 @@ class Datagrams(asyncio.DatagramProtocol):
         """Send one datagram; a full or closed socket loses it, as the network may."""
         if self.transport is None or self.transport.is_closing():
             return
+        self._sending_to = address
         try:
             self.transport.sendto(data, (address.host, address.port))
-        except (OSError, ValueError, TypeError) as error:  # no route, the other address family
-            asyncio.get_running_loop().call_soon(self._failed, address, f"transport: {error}")
+        except (OSError, ValueError, TypeError) as error:
+            self.error_received(error)
+        self._sending_to = None
 
     def error_received(self, exc: Exception) -> None:
-        """ICMP errors say not for whom they are: the transaction's timer decides."""
+        """No route, or too long: the request fails. ICMP errors come later and name nobody: the transaction's timer decides."""
+        if self._sending_to is not None:
+            asyncio.get_running_loop().call_soon(self._failed, self._sending_to, f"transport: {exc}")
 
 
 class Framing:

@@ -42,15 +42,26 @@ class Uac:
         self._core = core
         self._acks: dict[AckKey, tuple[bytes, Address] | None] = {}
         """ACKs of 2xx responses, sent again for each repeat of the 2xx; ``None`` while the next hop is being looked up."""
+        self._open: set[OutgoingInvite] = set()
+        """INVITEs without a final response."""
 
     def close(self) -> None:
-        """Forget everything."""
+        """Forget everything; the events of what is open end."""
+        for usage in self._open:
+            usage.events.close()
+        self._open.clear()
         self._acks.clear()
+
+    @property
+    def withdrawing(self) -> bool:
+        """Whether a cancelled INVITE still waits for its final response."""
+        return any(usage.phase is Phase.CANCELLING for usage in self._open)
 
     # -- the first INVITE ------------------------------------------------------------------------------------------
 
     def invite(self, usage: OutgoingInvite, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
         """Send it; what follows comes as events."""
+        self._open.add(usage)
         usage.inviting = Sending(
             self._core,
             usage,
@@ -68,8 +79,14 @@ class Uac:
         if usage.phase not in {Phase.EARLY, Phase.CANCELLING}:
             return
         withdrawn = usage.phase is Phase.CANCELLING
+        self._open.discard(usage)
         self._core.remove_dialog(usage)
         usage.deliver(Cancelled() if withdrawn else event)
+
+    def left(self, usage: InviteDialog) -> None:
+        """The peer has ended a dialog, which may still have been early."""
+        if isinstance(usage, OutgoingInvite):
+            self._open.discard(usage)
 
     def _response(self, usage: OutgoingInvite, response: Response) -> None:
         if response.status < 200:
@@ -108,6 +125,7 @@ class Uac:
         if usage.phase is not Phase.EARLY:
             self._surplus(usage, dialog, response)
             return
+        self._open.discard(usage)
         self._core.remove_dialog(usage)  # the early dialogs of all forks
         usage.dialog = dialog
         usage.phase = Phase.CONFIRMED

@@ -138,6 +138,7 @@ class Uas:
         self._stop_repeats(usage)
         if usage.glare is not None:
             usage.glare.cancel()
+        self._core.uac.left(usage)
         self._core.remove_dialog(usage)
         usage.deliver(event)
 
