@@ -55,6 +55,8 @@ class Playback:
         self._began = began
         self._ended: asyncio.Future[PlaybackEnded] = asyncio.get_running_loop().create_future()
         self.number = number
+        self.stopping = False
+        """It was asked to stop (for the room's own use)."""
 
     async def wait(self) -> PlaybackEnded:
         """Wait for its end. Whoever stops waiting does not stop it."""
@@ -62,6 +64,7 @@ class Playback:
 
     def stop(self) -> None:
         """Stop it; ``wait`` returns when it is silent. No harm when it has ended already."""
+        self.stopping = True
         if not self._ended.done():
             self._channel.tell(wire.StopPlaying(self._channel.number, self.number))
 
@@ -332,6 +335,9 @@ class Channel:
 
     def wishes(self, now: float) -> Iterator[wire.Command]:
         """Everything that a new engine has to know to go on where the old one died."""
+        for number, playback in list(self._playbacks.items()):
+            if playback is not self._playback or playback.stopping:  # its end was not told any more
+                self._playback_over(number, PlaybackEnded(PlaybackEnd.STOPPED, playback.played_ms(now)))
         if self._playback is not None:
             yield self._playback.resumed(now)
         if self._room is not None:
