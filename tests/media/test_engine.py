@@ -32,10 +32,6 @@ def wave_of(frequency: float, ms: int, level: float = 8000.0) -> np.ndarray:
     return (level * np.sin(2 * np.pi * frequency * np.arange(8 * ms) / 8000)).astype(np.int16)
 
 
-def open_files(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
 async def until(condition: object, limit_s: float = 2.0) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - what is waited for is the kernel's
