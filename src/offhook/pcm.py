@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,17 @@ def to_telephone(samples: Samples, rate_hz: float) -> Samples:
     return resampled
 
 
+def streamed_to_telephone(chunks: Iterable[Samples], rate_hz: float) -> Iterator[Samples]:
+    """The same piece by piece, for sounds that are too long to be held at once."""
+    if rate_hz == RATE_HZ:
+        yield from chunks
+        return
+    stream = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
+    for chunk in chunks:
+        yield stream.resample_chunk(chunk)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
 def active_level_dbov(samples: Samples) -> float:
     """RMS over the frames of 20 ms that are within 30 dB of the loudest, dBov; -127 for silence."""
     frames = samples[: samples.size // _FRAME * _FRAME].reshape(-1, _FRAME)
@@ -56,19 +68,21 @@ def levelled(samples: Samples, target_dbov: float) -> Samples:
     return (samples * min(gain, _PEAK / peak)).astype(np.float32)
 
 
-def write(samples: Samples, path: Path) -> int:
+def write(chunks: Iterable[Samples], path: Path) -> int:
     """Write 16-bit little-endian PCM, whole or not at all; returns how many samples."""
-    pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    written = 0
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(pcm.tobytes())
+            for samples in chunks:
+                file.write(np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes())
+                written += samples.size
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return int(pcm.size)
+    return written
 
 
 def from_int16(data: Any) -> Samples:

@@ -24,6 +24,10 @@ from offhook.errors import OffhookError
 log = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 64 << 20
+LONGEST_S = 120
+"""A worker that is busy with one request for longer ends itself, should the node be gone that would have ended it."""
+NICENESS = 5
+"""Workers yield to the media engine, which has a deadline every 20 ms."""
 MAX_WAITING = 256
 """Requests that may wait for one worker; more are refused at once."""
 _LENGTH = struct.Struct(">I")
@@ -36,12 +40,14 @@ class WorkerFailed(OffhookError):
 class Worker:
     """One worker process, as the node sees it."""
 
-    def __init__(self, module: str, *, timeout_s: float = 60.0) -> None:
+    def __init__(self, module: str, *arguments: str, timeout_s: float = 60.0) -> None:
         """Args:
         module: what the process runs, ``python -m module``; it calls ``serve``.
-        timeout_s: a request that takes longer costs the process its life.
+        arguments: of its command line.
+        timeout_s: a request that takes longer costs the process its life; at most ``LONGEST_S``.
         """
         self._module = module
+        self._arguments = arguments
         self._timeout_s = timeout_s
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
@@ -59,8 +65,6 @@ class Worker:
         Raises:
             WorkerFailed: with the worker's own words, or what happened to it.
         """
-        if self._closed:
-            raise WorkerFailed(f"{self._module} is stopped")
         if self._waiting >= MAX_WAITING:
             raise WorkerFailed(f"{self._module}: {MAX_WAITING} requests wait already")
         self._waiting += 1
@@ -73,11 +77,14 @@ class Worker:
     async def _asked_twice(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A worker that dies is started anew and asked once more: the fault may have been the last request's."""
         for attempt in (1, 2):
+            if self._closed:
+                raise WorkerFailed(f"{self._module} is stopped")
             try:
                 reply = await self._exchange(request)
             except (OSError, EOFError, asyncio.IncompleteReadError) as error:
                 code = await self._kill()
-                log.warning("%s died (%s, exit status %s) in attempt %d", self._module, type(error).__name__, code, attempt)
+                if not self._closed:
+                    log.warning("%s died (%s, exit status %s) in attempt %d", self._module, type(error).__name__, code, attempt)
                 continue
             except TimeoutError:
                 await self._kill()
@@ -108,8 +115,10 @@ class Worker:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # a file in the working folder that is named like a library is not that library
                 "-m",
                 self._module,
+                *self._arguments,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -127,7 +136,7 @@ class Worker:
         return await asyncio.shield(process.wait())
 
     async def aclose(self) -> None:
-        """End the process. Idempotent."""
+        """End the process; what it is asked fails. Idempotent."""
         self._closed = True
         await self._kill()
 
@@ -138,6 +147,7 @@ def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     Standard output is the pipe: whatever libraries print goes to standard error instead.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests: BinaryIO = sys.stdin.buffer
@@ -145,11 +155,19 @@ def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         head = requests.read(_LENGTH.size)
         if len(head) < _LENGTH.size:
             return
-        request = msgspec.msgpack.decode(requests.read(_LENGTH.unpack(head)[0]))
+        (length,) = _LENGTH.unpack(head)
+        body = requests.read(length)
+        if len(body) < length:
+            return
+        signal.alarm(LONGEST_S)
         try:
-            reply = handle(request)
+            reply = handle(msgspec.msgpack.decode(body))
         except Exception as error:  # noqa: BLE001 - the node hears of it and decides
             reply = {"error": f"{type(error).__name__}: {error}"}
+        signal.alarm(0)
         data = msgspec.msgpack.encode(reply)
-        replies.write(_LENGTH.pack(len(data)) + data)
-        replies.flush()
+        try:
+            replies.write(_LENGTH.pack(len(data)) + data)
+            replies.flush()
+        except BrokenPipeError:
+            os._exit(0)  # the node is gone; a farewell would only fail once more

@@ -29,6 +29,7 @@ MEDIA_LIMIT = 10 * 1024 * 1024
 """An audio file may be this long, in octets."""
 
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
+_NOT_STORED = re.compile(r"(?:^|,)\s*no-store\b", re.IGNORECASE)
 _NOT_KEPT = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\b", re.IGNORECASE)
 
 
@@ -86,6 +87,11 @@ class MediaReply:
             return 0
         found = _MAX_AGE.search(self.cache_control)
         return int(found[1]) if found else None
+
+    @property
+    def storable(self) -> bool:
+        """Whether it may be used again at all (RFC 9111 section 5.2.2.5)."""
+        return self.cache_control is None or _NOT_STORED.search(self.cache_control) is None
 
 
 class Hooks:

@@ -6,11 +6,10 @@ import ctypes
 import ctypes.util
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from offhook import pcm
-from offhook.workers import serve
+from offhook.speech import worker
 
 _SYNCHRONOUS = 2
 _UTF8 = 1
@@ -73,12 +72,10 @@ def main() -> None:
     """Render texts until the node is gone."""
     espeak = Espeak()
 
-    def render(request: dict[str, Any]) -> dict[str, Any]:
-        samples = espeak.speak(request["text"], request["voice"], request["rate"], request["pitch"])
-        sound = pcm.levelled(pcm.to_telephone(samples, espeak.rate_hz), pcm.SPEECH_DBOV + request["volume_db"])
-        return {"samples": pcm.write(sound, Path(request["path"]))}
+    def speak(request: dict[str, Any]) -> tuple[pcm.Samples, float]:
+        return espeak.speak(request["text"], request["voice"], request["rate"], request["pitch"]), espeak.rate_hz
 
-    serve(render)
+    worker.render(speak)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from offhook.audio import Clip, Sound
 from offhook.errors import SpeechUnavailable
 from offhook.events import Noted, Observe
 from offhook.speech import engines
-from offhook.speech.cache import Cache
+from offhook.speech.cache import LIMIT_BYTES, Cache
 from offhook.speech.engines import Voice
 from offhook.speech.segments import Node, Segment, expand
 from offhook.workers import Worker, WorkerFailed
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _MODULES = {engines.HIBARI: "offhook.speech.hibari_worker", engines.ESPEAK: "offhook.speech.espeak_worker"}
 RENDER_LIMIT_S = 30.0
 WARM_UP = "Hello."
+AT_ONCE = 2
+"""Segments of one text that may wait for the engines at the same time: a long text does not keep other calls waiting."""
 
 
 class Speech:
@@ -36,7 +38,9 @@ class Speech:
         self._cache = Cache(cache)
         self._nearest_voice = nearest_voice
         self._engines = engines.available() if installed is None else installed
-        self._workers = {engine: Worker(_MODULES[engine], timeout_s=RENDER_LIMIT_S) for engine in self._engines}
+        self._workers = {
+            engine: Worker(_MODULES[engine], str(cache), str(LIMIT_BYTES), timeout_s=RENDER_LIMIT_S) for engine in self._engines
+        }
         self._rendering: dict[Path, asyncio.Task[Clip | None]] = {}
         self._warming: asyncio.Task[None] | None = None
 
@@ -78,7 +82,13 @@ class Speech:
         parts = expand(content, chosen.language)
         if note and any(isinstance(part, Segment) for part in parts):
             observe(Noted(note, level="info"))
-        sounds = await asyncio.gather(*(self._sound(part, chosen, voice, observe) for part in parts))
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def sound(part: Segment | Sound) -> Sound | None:
+            async with turns:
+                return await self._sound(part, chosen, voice, observe)
+
+        sounds = await asyncio.gather(*(sound(part) for part in parts))
         return tuple(sound for sound in sounds if sound is not None)
 
     async def _sound(self, part: Segment | Sound, chosen: Voice, asked: str, observe: Observe) -> Sound | None:
@@ -129,7 +139,6 @@ class Speech:
                 "path": str(path),
             }
         )
-        self._cache.added()
         return Clip(str(path)) if reply["samples"] else None
 
     async def _warm_up(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ import msgspec
 from offhook import files
 from offhook.audio import Clip
 from offhook.errors import ClipUnavailable, HookFailed, InvalidUrl
-from offhook.events import Observe, unobserved
+from offhook.events import Noted, Observe, unobserved
 from offhook.workers import Worker, WorkerFailed
 
 log = logging.getLogger(__name__)
@@ -22,9 +22,11 @@ log = logging.getLogger(__name__)
 FRESH_S = 60
 """How long a file is used without asking, where the server does not say."""
 LIMIT_BYTES = 2 << 30
-SWEEP_EVERY = 50
+"""About 36 hours of sound."""
+MAX_FRESH_S = 7 * 86_400
 MAX_FILE_BYTES = 10 * 1024 * 1024
-DECODE_S = 60.0
+DECODE_S = 30.0
+"""The longest MP3 of 10 MB takes about 10 s; meanwhile other new files wait."""
 _WORKER = "offhook.media.clips.worker"
 _MUSIC = "hold-music-1.pcm"
 
@@ -55,6 +57,10 @@ class Fetched(Protocol):
     @property
     def max_age_s(self) -> int | None:
         """How long it may be used without asking; 0: not at all; ``None``: the server does not say."""
+
+    @property
+    def storable(self) -> bool:
+        """Whether it may be used again at all: not where the server said ``no-store``."""
 
 
 class Fetch(Protocol):
@@ -90,10 +96,8 @@ class Clips:
         self._folder = folder
         self._fetch = fetch
         self._wall = wall
-        self._limit_bytes = limit_bytes
-        self._worker = Worker(_WORKER, timeout_s=DECODE_S)
+        self._worker = Worker(_WORKER, str(folder), str(limit_bytes), timeout_s=DECODE_S)
         self._running: dict[str, asyncio.Task[Clip]] = {}
-        self._added = 0
         self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -102,7 +106,7 @@ class Clips:
 
     async def _warm_up(self) -> None:
         try:
-            await self._ask(_MUSIC, {"do": "music", "path": str(self._folder / _MUSIC)})
+            await self._ask(_MUSIC, {"do": "music", "file": _MUSIC})
         except ClipUnavailable as error:
             log.warning("no audio can be decoded: %s", error)
 
@@ -112,21 +116,27 @@ class Clips:
         Raises:
             ClipUnavailable: it cannot be fetched, or is no audio; with the reason.
         """
-        running = self._running.get(url)
+        return await self._shared(url, lambda: self._get(url, observe))
+
+    async def _shared(self, name: str, work: Callable[[], Coroutine[Any, Any, Clip]]) -> Clip:
+        """Do it once for all who want it now; it goes on when one of them leaves."""
+        running = self._running.get(name)
         if running is None:
-            running = asyncio.get_running_loop().create_task(self._get(url, observe), name=f"clip {url}")
-            self._running[url] = running
-            running.add_done_callback(lambda done: self._done(url, done))
+            running = asyncio.get_running_loop().create_task(work(), name=f"clip {name}")
+            self._running[name] = running
+            running.add_done_callback(lambda done: self._done(name, done))
         return await asyncio.shield(running)
 
-    def _done(self, url: str, done: asyncio.Task[Clip]) -> None:
-        self._running.pop(url, None)
+    def _done(self, name: str, done: asyncio.Task[Clip]) -> None:
+        self._running.pop(name, None)
         if not done.cancelled():
             done.exception()  # whoever waits has it too; nobody has to
 
     async def _get(self, url: str, observe: Observe) -> Clip:
         entry = self._known(url)
         if entry is not None and entry.fresh_until > self._wall():
+            left_s = round(entry.fresh_until - self._wall())
+            observe(Noted(f"{url}: the copy at hand is played; the server is asked again in {left_s} s", level="info"))
             return Clip(str(self._folder / entry.file))
         try:
             fetched = await self._fetch(
@@ -164,9 +174,12 @@ class Clips:
         Raises:
             ClipUnavailable: it could not be made.
         """
+        return await self._shared(_MUSIC, self._hold_music)
+
+    async def _hold_music(self) -> Clip:
         path = self._folder / _MUSIC
         if not files.used(path):
-            await self._ask(_MUSIC, {"do": "music", "path": str(path)})
+            await self._ask(_MUSIC, {"do": "music", "file": _MUSIC})
         return Clip(str(path))
 
     async def aclose(self) -> None:
@@ -180,20 +193,13 @@ class Clips:
     # -- decoding --------------------------------------------------------------------------------------------------
 
     async def _decoded(self, url: str, body: bytes, content_type: str | None) -> str:
-        """The name of the PCM file; it is named by what it holds, so a file that is being played never changes."""
-        digest = hashlib.sha256(body).hexdigest()
-        name = f"{digest[:2]}/{digest[2:]}.pcm"
-        path = self._folder / name
-        if not files.used(path):
-            await self._ask(url, {"do": "decode", "data": body, "hint": _hint(url, content_type), "path": str(path)})
-            self._added += 1
-            if self._added % SWEEP_EVERY == 0:
-                files.sweep(self._folder, limit_bytes=self._limit_bytes)
-        return name
+        """The name of the PCM file."""
+        reply = await self._ask(url, {"do": "decode", "data": body, "hint": _hint(url, content_type)})
+        return str(reply["file"])
 
-    async def _ask(self, url: str, request: dict[str, object]) -> None:
+    async def _ask(self, url: str, request: dict[str, object]) -> dict[str, Any]:
         try:
-            await self._worker.ask(request)
+            return await self._worker.ask(request)
         except WorkerFailed as error:
             raise ClipUnavailable(url, str(error).removeprefix("ValueError: ")) from error
 
@@ -210,14 +216,17 @@ class Clips:
         return entry if files.used(self._folder / entry.file) else None
 
     def _remember(self, url: str, file: str, fetched: Fetched, before: _Entry | None) -> None:
+        notes = self._notes(url)
+        if not fetched.storable:
+            notes.unlink(missing_ok=True)
+            return
         age_s = FRESH_S if fetched.max_age_s is None else fetched.max_age_s
         entry = _Entry(
             file,
-            self._wall() + min(age_s, 7 * 86_400),
+            self._wall() + min(age_s, MAX_FRESH_S),
             fetched.etag or (before.etag if before and fetched.status == 304 else None),
             fetched.last_modified or (before.last_modified if before and fetched.status == 304 else None),
         )
-        notes = self._notes(url)
         notes.parent.mkdir(parents=True, exist_ok=True)
         temporary = notes.with_suffix(".part")
         temporary.write_bytes(msgspec.json.encode(entry))

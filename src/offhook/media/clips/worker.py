@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,13 @@ import numpy as np
 
 from offhook import pcm
 from offhook.audio import RATE_HZ
+from offhook.files import Keeper, used
 from offhook.media.clips import music
 from offhook.workers import serve
 
 MAX_SECONDS = 2 * 3600
 """A small file can unpack to days of silence: longer than this is refused."""
+RATES_HZ = range(2_000, 384_001)
 _CHUNK_FRAMES = 1 << 16
 _INFO = {
     "wav": miniaudio.wav_get_info,
@@ -22,6 +27,16 @@ _INFO = {
     "vorbis": miniaudio.vorbis_get_info,
     "mp3": miniaudio.mp3_get_info,
 }
+_FORMATS = "WAV, MP3, FLAC or Ogg Vorbis"
+_STRANGERS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+    (lambda head: head[4:8] == b"ftyp", "an MP4 or M4A file"),
+    (lambda head: head[:4] == b"OggS" and b"OpusHead" in head, "Ogg Opus"),
+    (lambda head: head[:2] in {b"\xff\xf1", b"\xff\xf9"}, "AAC"),
+    (lambda head: head[:4] == b"\x1aE\xdf\xa3", "a WebM or Matroska file"),
+    (lambda head: head[:5] == b"#!AMR", "AMR"),
+    (lambda head: head.lstrip()[:1] in {b"<", b"{"}, "a page or a document"),
+)
+"""What customers' servers send instead: the reason names it."""
 
 
 def kind_of(data: bytes) -> str:
@@ -37,43 +52,60 @@ def kind_of(data: bytes) -> str:
     return ""
 
 
-def decode(data: bytes, hint: str) -> pcm.Samples:
-    """The samples of an audio file, mono at ``RATE_HZ``.
+def decode(data: bytes, hint: str) -> Iterator[pcm.Samples]:
+    """The samples of an audio file, mono at ``RATE_HZ``, piece by piece.
+
+    Args:
+        hint: the format, where the bytes themselves do not tell it.
 
     Raises:
         ValueError: it is no audio of a known format, or too long.
     """
+    stranger = next((name for is_it, name in _STRANGERS if is_it(data[:64])), None)
+    if stranger is not None:
+        raise ValueError(f"it is {stranger}, not {_FORMATS}")
     kind = kind_of(data) or hint
     if kind not in _INFO:
-        raise ValueError("it is no audio: neither WAV, MP3, FLAC nor Ogg Vorbis")
+        raise ValueError(f"it is no audio: not {_FORMATS}")
     try:
-        info = _INFO[kind](data)
-        rate_hz = info.sample_rate
-        parts = []
-        length = 0
-        for chunk in miniaudio.stream_memory(
-            data, output_format=miniaudio.SampleFormat.SIGNED16, nchannels=1, sample_rate=rate_hz, frames_to_read=_CHUNK_FRAMES
-        ):
-            length += len(chunk)
-            if length > MAX_SECONDS * rate_hz:
-                raise ValueError(f"it is longer than {MAX_SECONDS // 3600} hours")
-            parts.append(np.array(chunk, dtype="<i2"))
+        rate_hz = _INFO[kind](data).sample_rate
+        if rate_hz not in RATES_HZ:
+            raise ValueError(f"its rate is {rate_hz} Hz; allowed are {RATES_HZ.start} to {RATES_HZ.stop - 1}")
+        yield from pcm.streamed_to_telephone(_frames(data, rate_hz), rate_hz)
     except miniaudio.MiniaudioError as error:
-        raise ValueError(f"it cannot be decoded as {kind}: {error}") from error
+        raise ValueError(f"it cannot be decoded as {kind}: {error.args[0]}") from error
+
+
+def _frames(data: bytes, rate_hz: int) -> Iterator[pcm.Samples]:
+    """As the file has them, mixed down to one channel."""
+    length = 0
+    for chunk in miniaudio.stream_memory(
+        data, output_format=miniaudio.SampleFormat.SIGNED16, nchannels=1, sample_rate=rate_hz, frames_to_read=_CHUNK_FRAMES
+    ):
+        length += len(chunk)
+        if length > MAX_SECONDS * rate_hz:
+            raise ValueError(f"it is longer than {MAX_SECONDS // 3600} hours")
+        yield np.frombuffer(chunk, dtype=np.int16).astype(np.float32) / np.float32(32768.0)
     if not length:
         raise ValueError("it holds no sound")
-    return pcm.to_telephone(pcm.from_int16(np.concatenate(parts).tobytes()), rate_hz)
 
 
 def main() -> None:
-    """Serve until the node is gone."""
+    """Serve until the node is gone. Command line: the folder of clips, and its limit in octets."""
+    folder = Path(sys.argv[1])
+    keeper = Keeper(folder, limit_bytes=int(sys.argv[2]))
 
     def handle(request: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "music":
-            samples = pcm.levelled(music.compose(RATE_HZ), pcm.MUSIC_DBOV)
-        else:
-            samples = decode(request["data"], request["hint"])
-        return {"samples": pcm.write(samples, Path(request["path"]))}
+            return {"samples": pcm.write([pcm.levelled(music.compose(RATE_HZ), pcm.MUSIC_DBOV)], folder / request["file"])}
+        # Named by what it holds: a file that is being played never changes, and two URLs of one sound share it.
+        digest = hashlib.sha256(request["data"]).hexdigest()
+        name = f"{digest[:2]}/{digest[2:]}.pcm"
+        written = 0
+        if not used(folder / name):
+            written = pcm.write(decode(request["data"], request["hint"]), folder / name)
+        keeper.added(2 * written)
+        return {"file": name}
 
     serve(handle)
 
