@@ -15,7 +15,7 @@ from offhook.sip.errors import SipParseError
 from offhook.sip.fitness import ALLOW
 from offhook.sip.headers import MAGIC, Address
 from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite, Phase
-from offhook.sip.message import Message, Request, Response, parse_message, respond
+from offhook.sip.message import Message, Request, Response, has_tag, parse_message, respond
 from offhook.sip.sending import Sending
 from offhook.sip.timers import Timer, Timers
 from offhook.sip.transaction import ClientTransaction, InviteServer, NonInviteServer, State, Transaction
@@ -149,9 +149,8 @@ class Core:
         self, request: Request, status: int, reason: str | None = None, *, headers: Headers = (), tag: str | None = None
     ) -> Response:
         """A response outside a dialog. Its tag follows from the request, so that repeats get the same one."""
-        return respond(
-            request, status, reason, to_tag=tag or self._tag(request), headers=[*headers, ("Server", self.parts.user_agent)]
-        )
+        to_tag = tag or (None if has_tag(request) else self._tag(request))
+        return respond(request, status, reason, to_tag=to_tag, headers=[*headers, ("Server", self.parts.user_agent)])
 
     def _tag(self, request: Request) -> str:
         text = "\n".join([request.header("via") or "", request.header("call-id") or "", request.header("cseq") or ""])
@@ -295,6 +294,7 @@ class Core:
     def ack(self, usage: InviteDialog, body: bytes) -> None:
         """The ACK that waits for our answer."""
         self.uac.late_ack(usage, body)
+        self.uac.reinvite_waiting(usage)
 
     def bye(self, usage: InviteDialog, headers: Headers) -> None:
         """Hang up, in the way that the phase asks for."""

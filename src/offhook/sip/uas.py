@@ -262,6 +262,7 @@ class Uas:
             usage.deliver(Cancelled(request.header("reason")))
         else:
             self._final(usage, invite, 487)  # a re-INVITE is withdrawn: the dialog stays as it was
+            self._core.uac.reinvite_waiting(usage)
 
     # -- re-INVITE -------------------------------------------------------------------------------------------------
 
