@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from offhook.cli.bench import media
+from offhook.cli.bench import calls, media
 
 __all__ = ["register"]
 
@@ -13,4 +13,5 @@ def register(app: typer.Typer) -> None:
     """Mount ``bench`` with a command for each benchmark."""
     group = typer.Typer(name="bench", help="Measure what Offhook costs on this machine.", no_args_is_help=True)
     group.command("media")(media.run)
+    group.command("calls")(calls.run)
     app.add_typer(group)
