@@ -239,6 +239,7 @@ def test_a_request_out_of_order_gets_500(peer) -> None:
     invite = peer.answered()
     peer.send(peer.request("INFO", branch="z9hG4bKi5", cseq=5, to_tag=invite.local_tag))
     assert status(peer.send(peer.request("INFO", branch="z9hG4bKi4", cseq=4, to_tag=invite.local_tag))) == [500]
+    assert status(peer.send(peer.request("INFO", branch="z9hG4bKtwin", cseq=5, to_tag=invite.local_tag))) == [500]
     assert status(peer.send(peer.request("BYE", branch="z9hG4bKi3", cseq=3, to_tag=invite.local_tag))) == [500]
     assert not invite.over
 

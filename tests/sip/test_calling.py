@@ -397,3 +397,31 @@ def test_a_response_with_two_vias_is_not_ours(caller) -> None:
     data = caller.reply(100).replace(via.encode(), via.encode() + b", SIP/2.0/UDP 192.0.2.66;branch=z9hG4bKx", 1)
     caller.core.receive(data.replace(b" 100 ", b" 200 "), Address("192.0.2.2", 5060))
     assert invite.take_events() == []
+
+
+def test_the_route_of_a_call_of_ours_is_the_record_route_backwards(caller, net) -> None:
+    invite = caller.dial()
+    caller.reply(200, more="Record-Route: <sip:192.0.2.61;lr>, <sip:192.0.2.60:5070;lr>\r\n")
+    invite.bye()
+    for request in (*caller.sent("ACK"), *caller.sent("BYE")):
+        assert request.items("route") == ["<sip:192.0.2.60:5070;lr>", "<sip:192.0.2.61;lr>"]
+        assert request.uri_text == "sip:bob-b@192.0.2.2:5060"
+    assert net.log[-1][2] == Address("192.0.2.60", 5070)
+
+
+def test_over_tcp_a_dialog_keeps_to_its_connection_while_that_stands(net, alice) -> None:
+    open_connections = {Address("192.0.2.2", 5060, "tcp")}
+    caller = Caller(net, alice, connected=open_connections.__contains__)
+    for _ in range(2):
+        invite = caller.dial(transport="tcp")
+        # A Contact behind NAT: nobody could connect to it.
+        request = caller.sent("INVITE")[-1]
+        data = caller.reply(180).replace(b"180 Because", b"200 OK").replace(b"bob-b@192.0.2.2:5060", b"bob@10.0.0.5:40000")
+        caller.core.receive(data, Address("192.0.2.2", 5060, "tcp"))
+        invite.bye()
+        assert caller.sent("BYE")[-1].uri_text == "sip:bob@10.0.0.5:40000"
+        expected = Address("192.0.2.2", 5060, "tcp") if open_connections else Address("10.0.0.5", 40000, "tcp")
+        assert net.log[-1][2] == expected
+        assert request.contact is not None
+        assert request.contact.uri.transport == "tcp"
+        open_connections.clear()

@@ -210,6 +210,39 @@ def test_a_stranger_on_tcp_cannot_hold_or_break_anything() -> None:
     asyncio.run(scene())
 
 
+def test_the_answer_to_a_connection_that_is_gone_goes_to_where_via_says() -> None:
+    async def scene() -> None:
+        calls: asyncio.Queue[IncomingInvite] = asyncio.Queue()
+        answers: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answers.put_nowait(await reader.read(4096))
+            writer.close()
+
+        server = await asyncio.start_server(listen, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with running(calls.put_nowait) as callee, asyncio.timeout(5):
+            _, writer = await asyncio.open_connection("127.0.0.1", callee.port)
+            lines = [
+                "INVITE sip:x SIP/2.0",
+                f"Via: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bKq",
+                "From: <sip:a@b>;tag=1",
+                "To: <sip:x>",
+            ]
+            lines += ["Call-ID: 1", "CSeq: 1 INVITE", "Contact: <sip:a@b>", "Content-Length: 0", "", ""]
+            writer.write("\r\n".join(lines).encode())
+            invite = await calls.get()
+            writer.transport.abort()
+            await asyncio.sleep(0.05)
+            assert callee.connections == 0
+            invite.refuse(486)
+            assert (await answers.get()).startswith(b"SIP/2.0 486")
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(scene())
+
+
 def test_garbage_by_udp_is_met_with_silence() -> None:
     async def scene() -> None:
         async with running() as callee:
