@@ -3,7 +3,7 @@
 from offhook.testing.live.customer import Customer, Reply, Seen, document
 from offhook.testing.live.node import Holdings, NodeProcess, free_port
 from offhook.testing.live.phone import Phone, a_phone, call
-from offhook.testing.live.tones import tone_wav
+from offhook.testing.live.sound import likeness, samples_of, sweep_wav, tone_wav
 
 __all__ = [
     "Customer",
@@ -16,5 +16,8 @@ __all__ = [
     "call",
     "document",
     "free_port",
+    "likeness",
+    "samples_of",
+    "sweep_wav",
     "tone_wav",
 ]
