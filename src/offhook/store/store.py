@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, event, insert, select, update
+import msgspec
+from sqlalchemy import Engine, create_engine, delete, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -58,10 +59,11 @@ def digits_of(number: str) -> str:
 class Store:
     """Reads are queries; what calls write is buffered and committed in groups (``Writer``)."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, at_once: Engine | None = None) -> None:
         self._engine = engine
         self._clock = clock
-        self._writer = Writer(engine)
+        self._at_once = at_once
+        self._writer = Writer(engine, at_once)
         self._routes: dict[str, tuple[Application | None, float]] = {}
         self._tokens: dict[str, str] = {}
         self.outbox = OutboxShelf(engine, self._writer)
@@ -78,16 +80,19 @@ class Store:
             StoreError: it cannot be opened; the message says where and why.
         """
         url = where if isinstance(where, str) and "://" in where else f"sqlite+aiosqlite:///{where}"
-        engine = create_async_engine(url)
+        engine = create_async_engine(url, **_JSON)
+        at_once = None
         if url.startswith("sqlite"):
             event.listen(engine.sync_engine, "connect", _prepare)
+            at_once = create_engine(url.replace("+aiosqlite", ""), **_JSON)
+            event.listen(at_once, "connect", _prepare)
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(migrate)
         except (SQLAlchemyError, OSError) as error:
             await engine.dispose()
             raise StoreError(f"the database {where} cannot be opened: {getattr(error, 'orig', None) or error}") from error
-        store = cls(engine, clock)
+        store = cls(engine, clock, at_once)
         store._writer.start()
         await store._load_tokens()
         return store
@@ -96,6 +101,8 @@ class Store:
         """Write what is buffered and close. Idempotent."""
         await self._writer.aclose()
         await self._engine.dispose()
+        if self._at_once is not None:
+            self._at_once.dispose()
 
     # -- accounts --------------------------------------------------------------------------------------------------
 
@@ -257,6 +264,12 @@ class Store:
     async def _one(self, query: Any) -> Any | None:
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).mappings().first()
+
+
+_JSON: dict[str, Any] = {
+    "json_serializer": lambda value: msgspec.json.encode(value).decode(),
+    "json_deserializer": msgspec.json.decode,
+}
 
 
 def _prepare(connection: Any, _record: Any) -> None:
