@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -79,6 +80,10 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, asked_to_stop)
     try:
         async with running(settings) as node:
+            # What stands now stands for good: the collector need not walk it again and again while calls come and go.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 50)
             if node.account_is_new:
                 print(f"account {node.account.auth_id} token {node.account.auth_token} (shown once; keep it)", flush=True)
             print(node.ready_line(), flush=True)
