@@ -236,6 +236,9 @@ class Core:
     def remove_dialog(self, usage: InviteDialog) -> None:
         """It is over; requests for it get 481."""
         usage.phase = Phase.OVER
+        if usage.reinviting is not None:
+            usage.reinviting.give_up()
+            usage.reinviting = None
         for each in usage.ids:
             if self.dialogs.get(each) is usage:
                 del self.dialogs[each]

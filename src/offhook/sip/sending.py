@@ -67,6 +67,12 @@ class Sending:
         """Nobody wants the responses any more."""
         self._abandoned = True
 
+    def give_up(self) -> None:
+        """Wait no longer: after a provisional response an INVITE has no timer of its own, and a dead peer would keep it for ever."""
+        self.abandon()
+        if self.transaction is not None and self.transaction.waiting:
+            self.transaction.abort()
+
     def _located(self, address: Address | None, why: str, free_choice: bool) -> None:
         if self._abandoned:
             return

@@ -16,7 +16,7 @@ from offhook.sip.errors import SipBindError
 from offhook.sip.headers import Address
 from offhook.sip.invite import IncomingInvite, OutgoingInvite
 from offhook.sip.names import OwnAddress, Resolver
-from offhook.sip.transaction import NonInviteClient, State
+from offhook.sip.transaction import NonInviteClient
 from offhook.sip.transports import Datagrams, Streams
 from offhook.sip.uri import NameAddr, Uri
 
@@ -108,8 +108,7 @@ class Stack:
     def awaiting_answers(self) -> bool:
         """Whether a BYE, a CANCEL or a cancelled INVITE waits for its response; an INVITE may ring as long as it likes."""
         return self.core.uac.withdrawing or any(
-            isinstance(each, NonInviteClient) and each.state in {State.TRYING, State.PROCEEDING}
-            for each in self.core.transactions.values()
+            isinstance(each, NonInviteClient) and each.waiting for each in self.core.transactions.values()
         )
 
     async def start(self) -> None:

@@ -288,9 +288,14 @@ class ClientTransaction(Transaction):
             self._move(Cue.TIMEOUT)
             self._on_failure("timeout: no response came")
 
+    @property
+    def waiting(self) -> bool:
+        """Whether no final response has come, and none is given up on."""
+        return self.state in {State.CALLING, State.TRYING, State.PROCEEDING}
+
     def failed(self, why: str) -> None:
         """The transport could not send (section 17.1.4)."""
-        if self.state in {State.CALLING, State.TRYING, State.PROCEEDING}:
+        if self.waiting:
             self.abort()
             self._on_failure(why)
 

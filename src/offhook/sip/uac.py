@@ -85,8 +85,10 @@ class Uac:
 
     def left(self, usage: InviteDialog) -> None:
         """The peer has ended a dialog, which may still have been early."""
-        if isinstance(usage, OutgoingInvite):
+        if isinstance(usage, OutgoingInvite) and usage in self._open:
             self._open.discard(usage)
+            if usage.inviting is not None:  # a 200 may have been under way: it still gets its ACK and a BYE
+                self._core.after(TIMEOUT, usage.inviting.give_up)
 
     def _response(self, usage: OutgoingInvite, response: Response) -> None:
         if response.status < 200:
