@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from offhook import pcm
-from offhook.speech import worker
+from offhook.speech import phonemes, worker
 
 _SYNCHRONOUS = 2
 _UTF8 = 1
@@ -73,7 +73,9 @@ def main() -> None:
     espeak = Espeak()
 
     def speak(request: dict[str, Any]) -> tuple[pcm.Samples, float]:
-        return espeak.speak(request["text"], request["voice"], request["rate"], request["pitch"]), espeak.rate_hz
+        return espeak.speak(
+            phonemes.unmarked(request["text"]), request["voice"], request["rate"], request["pitch"]
+        ), espeak.rate_hz
 
     worker.render(speak)
 

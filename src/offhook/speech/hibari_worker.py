@@ -10,7 +10,7 @@ import numpy as np
 from hibari import Hibari
 
 from offhook import pcm
-from offhook.speech import worker
+from offhook.speech import phonemes, worker
 
 _LONG_NUMBER = re.compile(r"\d{16,}")
 _SEED = 1
@@ -40,7 +40,7 @@ def plain(text: str) -> str:
     It stumbles over endless numbers, which are better read digit by digit anyway, and takes ``[a](b)`` for a pronunciation.
     """
     text = _LONG_NUMBER.sub(lambda found: " ".join(found[0]), text)
-    return text.replace("](", "] (")
+    return phonemes.inline(text.replace("](", "] ("))
 
 
 def main() -> None:

@@ -37,6 +37,9 @@ _STREETS = {
     "sq": "Square",
     "hwy": "Highway", "apt": "Apartment", "ste": "Suite", "n": "North", "s": "South", "e": "East", "w": "West",
 }  # fmt: skip
+_HONOURED = {"st": "Saint", "dr": "Doctor"}
+_WHOLE = re.compile(r"[+-]?(?:[0-9]{1,40}|[0-9]{1,3}(?:,[0-9]{3}){1,12}|[0-9]{1,3}(?: [0-9]{3}){1,12})")
+_EXTENSION = re.compile(r"(?i)[\s,;]*(?:extension|ext\b\.?|x(?=\s*[0-9]))\s*")
 _DENOMINATORS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 
 
@@ -107,45 +110,55 @@ def ordinal(number: int) -> str:
 
 
 def _spelt(text: str, *, english: bool) -> str:
-    named = [_SYMBOLS.get(each, each) if english else each for each in text if not each.isspace()]
-    return ", ".join(
-        _ONES[int(each)] if english and each in "0123456789" else each.upper() if english else each for each in named
-    )
+    characters = [each for each in text if not each.isspace()]
+    return ", ".join(_named(each, each.upper()) if english else each for each in characters)
+
+
+def _named(character: str, otherwise: str) -> str:
+    return _ONES[int(character)] if character in "0123456789" else _SYMBOLS.get(character, otherwise)
 
 
 def _digits(text: str, *, english: bool) -> str:
-    if english:
-        return " ".join(
-            _ONES[int(each)] if each in "0123456789" else _SYMBOLS.get(each, each) for each in text if not each.isspace()
-        )
-    return " ".join(each for each in text if not each.isspace())
+    return " ".join(_named(each, each) if english else each for each in text if not each.isspace())
 
 
 def _telephone(text: str, *, english: bool) -> str:
-    """Digit by digit, with a breath between the groups as they are written, or 3-3-4 when they are not."""
-    if re.fullmatch(r"\+?[0-9]{10,}", text):
-        plus, number = text.startswith("+"), text.lstrip("+")
-        country, local = number[:-10], number[-10:]
-        groups = [each for each in (country, local[:3], local[3:6], local[6:]) if each]
-        spoken = ", ".join(_digits(group, english=english) for group in groups)
-        return f"plus {spoken}" if plus and english else spoken
-    groups = [each for each in re.split(r"[\s().\-/]+", text) if each]
-    return ", ".join(_digits(group, english=english) for group in groups)
+    """Digit by digit, with a breath between the groups as they are written, or as the number's country writes them."""
+    number, _, extension = _EXTENSION.sub("\n", text, count=1).partition("\n")
+    plus, number = number.startswith("+"), number.removeprefix("+")
+    groups = _telephone_groups(number) if number.isdigit() else [each for each in re.split(r"[\s().\-/]+", number) if each]
+    spoken = ", ".join(_digits(group, english=english) for group in groups)
+    if plus:
+        spoken = f"{'plus' if english else '+'} {spoken}"
+    if extension:
+        spoken += f", {'extension ' if english else ''}{_digits(extension, english=english)}"
+    return spoken
+
+
+def _telephone_groups(number: str) -> list[str]:
+    """3-3-4 in North America, threes elsewhere with the odd ones in front."""
+    if len(number) == 10 or (len(number) == 11 and number.startswith("1")):
+        return [each for each in (number[:-10], number[-10:-7], number[-7:-4], number[-4:]) if each]
+    first = len(number) % 3
+    return [each for each in (number[:first], *(number[at : at + 3] for at in range(first, len(number), 3))) if each]
 
 
 def _number(text: str) -> int | None:
-    bare = text.replace(",", "").replace(" ", "")
-    return int(bare) if re.fullmatch(r"[+-]?[0-9]{1,40}", bare) else None
+    if not _WHOLE.fullmatch(text):
+        return None
+    return int(re.sub("[, ]", "", text))
 
 
 def _cardinal(text: str) -> str:
     number = _number(text)
     if number is not None:
         return cardinal(number)
-    found = re.fullmatch(r"([+-]?[0-9,]{1,40})\.([0-9]{1,40})", text)
-    if found is not None and (whole := _number(found[1])) is not None:
-        return f"{cardinal(whole)} point {_digits(found[2], english=True)}"
-    return text
+    found = re.fullmatch(r"([+-]?)([0-9, ]{0,40})\.([0-9]{1,40})", text)
+    whole = _number(found[2]) if found is not None and found[2] else 0
+    if found is None or whole is None:
+        return text
+    parts = ("minus" if found[1] == "-" else "", cardinal(whole), "point", _digits(found[3], english=True))
+    return " ".join(part for part in parts if part)
 
 
 def _ordinal(text: str) -> str:
@@ -154,71 +167,105 @@ def _ordinal(text: str) -> str:
 
 
 def _fraction(text: str) -> str:
-    found = re.fullmatch(r"(?:([0-9]{1,9})\s*[+ ]\s*)?([0-9]{1,9})\s*/\s*([0-9]{1,9})", text)
-    if found is None or int(found[3]) == 0:
+    found = re.fullmatch(r"(-?)(?:([0-9]{1,9})\s*[+ ]\s*)?([0-9]{1,9})\s*[/⁄]\s*([0-9]{1,9})", text)
+    if found is None or int(found[4]) == 0:
         return text
-    above, below = int(found[2]), int(found[3])
+    above, below = int(found[3]), int(found[4])
     single, many = _DENOMINATORS.get(below, (ordinal(below), ordinal(below) + "s"))
     spoken = f"{cardinal(above)} {single if above == 1 else many}" if below > 1 else cardinal(above)
-    return f"{cardinal(int(found[1]))} and {spoken}" if found[1] else spoken
+    if found[2]:
+        spoken = f"{cardinal(int(found[2]))} and {spoken}"
+    return f"minus {spoken}" if found[1] else spoken
 
 
 def _unit(text: str) -> str:
-    found = re.fullmatch(r"([+-]?[0-9][0-9,.]*)\s*([A-Za-z°%/]{1,12})", text)
+    found = re.fullmatch(r"([0-9]{1,3})'\s*(?:([0-9]{1,2})\")?", text)
+    if found is not None:
+        return " ".join(_unit(f"{number} {unit}") for number, unit in ((found[1], "ft"), (found[2], "in")) if number)
+    found = re.fullmatch(r"([+-]?[0-9][0-9,. ]*?(?:\s*/\s*[0-9]+)?)\s*([A-Za-z°%][A-Za-z%/]{0,19})", text)
     if found is None:
         return text
-    unit = _UNITS.get(found[2].lower(), found[2])
-    if found[1] == "1":
+    number, unit = found[1].strip(), _UNITS.get(found[2].lower(), found[2])
+    if number == "1" or "/" in number:
         irregular = {"feet": "foot", "inches": "inch", "hertz": "hertz", "percent": "percent"}
         first, _, rest = unit.partition(" ")
         unit = f"{irregular.get(first, first.removesuffix('s'))} {rest}".strip()
-    return f"{_cardinal(found[1])} {unit}"
+    return f"{_fraction(number) if '/' in number else _cardinal(number)} {unit}"
 
 
 def _time(text: str) -> str:
     found = re.fullmatch(r"([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2}))?\s*([AaPp])?\.?\s*(?:[Mm]\.?)?", text)
     if found is not None and (found[2] or found[4]):
-        hour, minute = int(found[1]), int(found[2] or 0)
-        half = f" {found[4].upper()} M" if found[4] else ""
-        spoken = cardinal(hour)
-        if minute:
-            spoken += f" {'oh ' if minute < 10 else ''}{cardinal(minute)}"
-        elif not half:
-            spoken += " hundred hours" if hour > 12 or hour == 0 else " o'clock"
-        return spoken + half + (f" and {cardinal(int(found[3]))} seconds" if found[3] else "")
-    found = re.fullmatch(r"([0-9]{1,3})'(?:([0-9]{1,2})\"?)?", text)  # 1'21" is a length of time
-    if found is not None:
-        seconds = f" {cardinal(int(found[2]))} seconds" if found[2] else ""
-        return f"{cardinal(int(found[1]))} minutes{seconds}"
-    return text
+        return _clock(int(found[1]), int(found[2] or 0), int(found[3] or 0), (found[4] or "").upper()) or text
+    found = re.fullmatch(r"([0-9]{1,3})'\s*(?:([0-9]{1,2})\"?)?", text)  # 1'21" is a length of time
+    if found is None:
+        return text
+    return " ".join(_counted(int(count), of) for count, of in ((found[1], "minute"), (found[2], "second")) if count)
+
+
+def _clock(hour: int, minute: int, second: int, half: str) -> str:
+    """The time of day; nothing when there is no such time."""
+    if hour > 24 or minute > 59 or second > 59:
+        return ""
+    spoken = cardinal(hour)
+    if minute:
+        spoken += f" {'oh ' if minute < 10 else ''}{cardinal(minute)}"
+    elif not half:
+        spoken += " hundred hours" if hour > 12 or hour == 0 else " o'clock"
+    if second:
+        spoken += f" and {_counted(second, 'second')}"
+    return f"{spoken} {half} M" if half else spoken
+
+
+def _counted(count: int, of: str) -> str:
+    return f"{cardinal(count)} {of}{'' if count == 1 else 's'}"
 
 
 def _year(year: int) -> str:
-    if 1100 <= year < 2000 or 2010 <= year < 2100:
+    if 1010 <= year < 2000 or 2010 <= year < 2100:
         century, rest = divmod(year, 100)
         return f"{cardinal(century)} {'hundred' if rest == 0 else ('oh ' if rest < 10 else '') + cardinal(rest)}"
     return cardinal(year)
 
 
 def _date(text: str, form: str) -> str:
-    numbers = [each for each in re.split(r"[^0-9]+", text) if each]
-    if form == "yyyymmdd" or (not form and re.fullmatch(r"[0-9]{8}", text)):
-        return _ymd(text) if re.fullmatch(r"[0-9?]{8}", text) else text
-    if not form:
-        form = "ymd" if numbers and len(numbers[0]) == 4 else "mdy"
-    if len(numbers) != len(form):
+    if form == "yyyymmdd" or (not form and re.fullmatch(r"[0-9?]{8}", text)):
+        bare = re.sub(r"[-/. ]", "", text)
+        return _ymd(bare) if re.fullmatch(r"[0-9?]{8}", bare) else text
+    numbers = re.findall(r"[0-9]+", text)
+    if re.search(r"[^0-9\s./-]", text) or not numbers:
         return text
-    parts = {letter: int(number[:6]) for letter, number in zip(form, numbers, strict=True)}
+    if not form:
+        form = "ymd" if len(numbers[0]) == 4 else "mdy"
+    if len(numbers) == 1 and len(form) > 1:
+        numbers = _run_together(numbers[0], form)
+    if len(numbers) != len(form) or any(len(number) > 4 for number in numbers):
+        return text
+    parts = {letter: int(number) for letter, number in zip(form, numbers, strict=True)}
     if not 1 <= parts.get("m", 1) <= 12 or not 1 <= parts.get("d", 1) <= 31:
         return text
     year = parts.get("y")
     if year is not None and year < 100:
         year += 2000 if year < 70 else 1900
-    words = []
-    if "m" in parts:
-        words.append(_MONTHS[parts["m"] - 1])
-    if "d" in parts:
-        words.append(ordinal(parts["d"]))
+    return _written(year, parts.get("m"), parts.get("d"))
+
+
+def _run_together(digits: str, form: str) -> list[str]:
+    """``11212026`` as ``mdy``: two digits a part, and what is left for the year."""
+    widths = [2 if letter != "y" else len(digits) - 2 * (len(form) - 1) for letter in form]
+    if len(digits) != sum(widths) or not all(width in {2, 4} for width in widths):
+        return []
+    found, at = [], 0
+    for width in widths:
+        found.append(digits[at : at + width])
+        at += width
+    return found
+
+
+def _written(year: int | None, month: int | None, day: int | None) -> str:
+    words = [_MONTHS[month - 1]] if month is not None else []
+    if day is not None:
+        words.append(ordinal(day))
     if year is not None:
         words.append((", " if len(words) == 2 else "") + _year(year))
     return " ".join(words).replace(" ,", ",")
@@ -226,29 +273,32 @@ def _date(text: str, form: str) -> str:
 
 def _ymd(text: str) -> str:
     """``yyyymmdd``; question marks stand for parts that are not known."""
-    year, month, day = text[:4], text[4:6], text[6:]
-    words = []
-    if month.isdigit() and 1 <= int(month) <= 12:
-        words.append(_MONTHS[int(month) - 1])
-    if day.isdigit() and 1 <= int(day) <= 31:
-        words.append(ordinal(int(day)))
-    if year.isdigit():
-        words.append(_year(int(year)))
-    return " ".join(words) or text
+    year, month, day = (int(part) if part.isdigit() else None for part in (text[:4], text[4:6], text[6:]))
+    if not 1 <= (month or 1) <= 12 or not 1 <= (day or 1) <= 31 or 0 in {month, day}:
+        return text
+    return _written(year, month, day) or text
 
 
 def _address(text: str) -> str:
-    words = []
+    words: list[str] = []
+    named = False  # the word before was a name: after it "St" is a street, else it is a saint
     for word in text.split(" "):
         bare = word.rstrip(".,")
-        tail = "," if word.endswith(",") else ""
-        if re.fullmatch(r"[0-9]{1,6}", bare):
-            words.append((_house(bare) if len(bare) < 5 else _digits(bare, english=True)) + tail)
-        elif bare.lower() in _STREETS and (len(bare) > 1 or bare.isupper()):
-            words.append(_STREETS[bare.lower()] + tail)
-        else:
-            words.append(word)
+        known = _STREETS.get(bare.lower()) if len(bare) > 1 or bare.isupper() else None
+        if known is not None and not named:
+            known = _HONOURED.get(bare.lower(), known)
+        words.append((known or _in_address(bare) or word.rstrip(",")) + ("," if word.endswith(",") else ""))
+        named = not word.endswith(",") and bare[:1].isalpha() and known is None
     return " ".join(words)
+
+
+def _in_address(word: str) -> str | None:
+    """The number of a house or of a street, or a post code."""
+    if re.fullmatch(r"[0-9]{1,4}", word):
+        return _house(word)
+    if re.fullmatch(r"[0-9]{5,6}(-[0-9]{4})?", word):
+        return ", ".join(_digits(part, english=True) for part in word.split("-"))
+    return _ordinal(word) if re.fullmatch(r"(?i)[0-9]{1,4}(st|nd|rd|th)", word) else None
 
 
 def _house(number: str) -> str:
