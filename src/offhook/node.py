@@ -72,9 +72,9 @@ class Node:
 class Reception:
     """Takes INVITEs: refuses what there is no room for, and runs each call beside the others."""
 
-    def __init__(self, group: asyncio.TaskGroup, *, max_calls: int) -> None:
+    def __init__(self, group: asyncio.TaskGroup, settings: Settings) -> None:
         self._group = group
-        self._max_calls = max_calls
+        self._settings = settings
         self._running = 0
         self.open = True
         """Whether new calls are taken."""
@@ -82,7 +82,7 @@ class Reception:
 
     def take(self, invite: IncomingInvite) -> None:
         """An INVITE came in."""
-        if self.parts is None or not self.open or self._running >= self._max_calls:
+        if self.parts is None or not self.open or self._running >= self._settings.max_calls:
             invite.refuse(503, headers=[("Retry-After", "10")])
             return
         self._running += 1
@@ -91,7 +91,9 @@ class Reception:
     async def _run(self, invite: IncomingInvite, parts: Parts) -> None:
         """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""
         try:
-            async with accepting(invite, parts.stack, parts.media, ids=Ids()) as leg:
+            async with accepting(
+                invite, parts.stack, parts.media, ids=Ids(), media_timeout_s=self._settings.media_timeout_s
+            ) as leg:
                 await parts.service.arrive(leg)
         except Exception:
             log.exception("call %s met a defect of ours", invite.call_id)
@@ -144,7 +146,7 @@ async def running(
         recovered = await service.recover()
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
-        reception = Reception(await opened.enter_async_context(asyncio.TaskGroup()), max_calls=settings.max_calls)
+        reception = Reception(await opened.enter_async_context(asyncio.TaskGroup()), settings)
         stack = Stack(
             host=settings.sip.host,
             port=settings.sip.port,

@@ -134,6 +134,9 @@ class Settings:
     )
     sign_v1: bool = _setting(_boolean, False, "Whether requests carry the historical V1 signature as well.")
     drain_s: float = _setting(_seconds, 30.0, "How long SIGTERM waits for running calls to finish, in seconds.")
+    media_timeout_s: float = _setting(
+        _seconds, 60.0, "A call whose caller sends no audio for so long is ended, in seconds; 0 turns that off."
+    )
     max_calls: int = _setting(int, 2000, "Calls at a time; more are refused with 503.")
     log_level: str = _setting(_level, "info", "`debug`, `info`, `warning` or `error`.")
 

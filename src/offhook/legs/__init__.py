@@ -36,11 +36,24 @@ __all__ = [
 ]
 
 
+MEDIA_TIMEOUT_S = 60.0
+"""Reference ``hangup-causes.md`` section 6.4."""
+
+
 @asynccontextmanager
-async def accepting(invite: IncomingInvite, stack: Stack, media: Media, *, ids: Ids) -> AsyncIterator[IncomingLeg]:
-    """A leg for an INVITE that came in; refused or hung up and freed at the end of the block, if it was not before."""
+async def accepting(
+    invite: IncomingInvite, stack: Stack, media: Media, *, ids: Ids, media_timeout_s: float = MEDIA_TIMEOUT_S
+) -> AsyncIterator[IncomingLeg]:
+    """A leg for an INVITE that came in; refused or hung up and freed at the end of the block, if it was not before.
+
+    Args:
+        media_timeout_s: an answered leg that sends nothing for so long has ended; 0: never.
+    """
     leg = IncomingLeg(invite, media, host=stack.advertised_host(invite.peer.host), identity=_identity(ids))
-    async with beside(leg.pump(), name=f"leg {leg.facts.sip_call_id}"):
+    async with (
+        beside(leg.pump(), name=f"leg {leg.facts.sip_call_id}"),
+        beside(leg.watch_media(media_timeout_s), name=f"media of leg {leg.facts.sip_call_id}"),
+    ):
         try:
             yield leg
         finally:

@@ -50,6 +50,8 @@ class Leg:
         self._agreement: Agreement | None = None
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._released = False
+        self._flowing = asyncio.Event()
+        """Offer and answer have met."""
         self._statistics = RtpStatistics()
         self._observe: Observe | None = None
         self._held: list[Event] = []
@@ -143,6 +145,7 @@ class Leg:
         if agreement == self._agreement:
             return
         self._agreement = agreement
+        self._flowing.set()
         channel = self._open()
         channel.connect(
             RtpPeer(
@@ -166,6 +169,17 @@ class Leg:
         )
 
     # -- the dialog's events ---------------------------------------------------------------------------------------
+
+    async def watch_media(self, timeout_s: float) -> None:
+        """End an answered leg that sends no packet for ``timeout_s`` seconds; while it may not send, the time stands still."""
+        await self._flowing.wait()
+        while timeout_s and not self.gone:
+            try:
+                await self._audio().heard_nothing(int(timeout_s * 1000))
+            except LegGone:
+                return
+            if self.answered:
+                self._finish(causes.MEDIA_TIMEOUT.because(f"no RTP came for {timeout_s:g} s"))
 
     async def pump(self) -> None:
         """Take the dialog's events until it is over."""
