@@ -68,7 +68,7 @@ class Sending:
         self._abandoned = True
 
     def give_up(self) -> None:
-        """Wait no longer: after a provisional response an INVITE has no timer of its own, and a dead peer would keep it for ever."""
+        """Wait no longer: after a provisional response an INVITE has no timer, and a dead peer would keep it for ever."""
         self.abandon()
         if self.transaction is not None and self.transaction.waiting:
             self.transaction.abort()
