@@ -81,14 +81,14 @@ class Worker:
                 raise WorkerFailed(f"{self._module} is stopped")
             try:
                 reply = await self._exchange(request)
+            except TimeoutError:  # before OSError, which it is one of
+                await self._kill()
+                raise WorkerFailed(f"{self._module} took longer than {self._timeout_s:g} s") from None
             except (OSError, EOFError, asyncio.IncompleteReadError) as error:
                 code = await self._kill()
                 if not self._closed:
                     log.warning("%s died (%s, exit status %s) in attempt %d", self._module, type(error).__name__, code, attempt)
                 continue
-            except TimeoutError:
-                await self._kill()
-                raise WorkerFailed(f"{self._module} took longer than {self._timeout_s:g} s") from None
             except asyncio.CancelledError:
                 await self._kill()  # the reply that is on its way would be taken for the next one's
                 raise

@@ -18,12 +18,13 @@ _ESPEAK_LANGUAGES = {
 }  # fmt: skip
 """Where espeak-ng's name is not simply the language's first part."""
 _SUPPORTED = frozenset(
-    "af am an ar as az ba be bg bn bpy bs ca chr cmn cs cv cy da de el en eo es et eu fa fi fr ga gd gn grc gu hak haw he hi "
-    "hr ht hu hy "
-    "ia id io is it ja jbo ka kk kl kn ko kok ku ky la lb lfn lt lv mi mk ml mr ms mt my nb nci ne nl nog om or pa pap pt quc "
-    "qu qya ro ru "
-    "sd shn si sjn sk sl smj sq sr sv sw ta te th tk tn tr tt ug uk ur uz vi yue".split()
+    """
+    af am an ar as az ba be bg bn bpy bs ca cmn cs cv cy da de el en eo es et eu fa fi fo fr ga gd gn grc gu hak haw he hi hr ht
+    hu hy ia id io is it ja jbo ka kaa kk kl kn ko kok ku ky la lb lfn lt ltg lv mi mk ml mr ms mt my nb nci ne nl nog om or pa
+    pap pl pt qu quc qya ro ru sd shn si sjn sk sl smj sq sr sv sw ta te th ti tk tn tr tt ug uk ur uz vi yue
+    """.split()
 )
+"""The languages of espeak-ng 1.52, as far as their names have no second part."""
 
 
 @dataclass(frozen=True, slots=True)

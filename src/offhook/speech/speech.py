@@ -43,6 +43,7 @@ class Speech:
         }
         self._rendering: dict[Path, asyncio.Task[Clip | None]] = {}
         self._warming: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -54,13 +55,14 @@ class Speech:
         self._warming = asyncio.get_running_loop().create_task(self._warm_up(), name="speech warm-up")
 
     async def aclose(self) -> None:
-        """End the workers; what is being rendered fails."""
-        tasks = [*self._rendering.values(), *([self._warming] if self._warming else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End the workers; what is being rendered fails. Idempotent."""
+        self._closed = True
+        if self._warming is not None:
+            self._warming.cancel()
         for worker in self._workers.values():
             await worker.aclose()
+        tasks = [*self._rendering.values(), *([self._warming] if self._warming else [])]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def render(self, content: Sequence[str | Node], *, voice: str, language: str, observe: Observe) -> tuple[Sound, ...]:
         """The sounds of a text.
@@ -88,7 +90,13 @@ class Speech:
             async with turns:
                 return await self._sound(part, chosen, voice, observe)
 
-        sounds = await asyncio.gather(*(sound(part) for part in parts))
+        tasks = [asyncio.ensure_future(sound(part)) for part in parts]
+        try:
+            sounds = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:  # one that failed, or a caller who left, leaves none of the others behind
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return tuple(sound for sound in sounds if sound is not None)
 
     async def _sound(self, part: Segment | Sound, chosen: Voice, asked: str, observe: Observe) -> Sound | None:
@@ -116,6 +124,8 @@ class Speech:
         path = self._cache.path(*key)
         if self._cache.has(path):
             return Clip(str(path)) if path.stat().st_size else None
+        if self._closed:
+            raise WorkerFailed("speech is stopped")
         running = self._rendering.get(path)
         if running is None:
             running = asyncio.get_running_loop().create_task(self._render(segment, voice, path), name="render speech")

@@ -99,6 +99,7 @@ class Clips:
         self._worker = Worker(_WORKER, str(folder), str(limit_bytes), timeout_s=DECODE_S)
         self._running: dict[str, asyncio.Task[Clip]] = {}
         self._warming: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def start(self) -> None:
         """Warm up in the background: the worker starts, and the hold music is there before somebody waits for it."""
@@ -120,12 +121,19 @@ class Clips:
 
     async def _shared(self, name: str, work: Callable[[], Coroutine[Any, Any, Clip]]) -> Clip:
         """Do it once for all who want it now; it goes on when one of them leaves."""
+        if self._closed:
+            raise ClipUnavailable(name, "the library is closed")
         running = self._running.get(name)
         if running is None:
             running = asyncio.get_running_loop().create_task(work(), name=f"clip {name}")
             self._running[name] = running
             running.add_done_callback(lambda done: self._done(name, done))
-        return await asyncio.shield(running)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if running.cancelled():
+                raise ClipUnavailable(name, "the library is closed") from None
+            raise
 
     def _done(self, name: str, done: asyncio.Task[Clip]) -> None:
         self._running.pop(name, None)
@@ -183,7 +191,8 @@ class Clips:
         return Clip(str(path))
 
     async def aclose(self) -> None:
-        """End the worker; what is under way fails."""
+        """End the worker; what is under way fails. Idempotent."""
+        self._closed = True
         tasks: list[asyncio.Task[Any]] = [*self._running.values(), *([self._warming] if self._warming else [])]
         for task in tasks:
             task.cancel()
