@@ -6,24 +6,36 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from offhook.store.database import StoreError
 from offhook.store.tables import HEAD
 
 
 def migrate(connection: Connection) -> bool:
-    """Run the steps that are missing, in the connection's own transaction.
+    """Run the steps that are missing, in the connection's own transaction: all or none, and only one process at a time.
 
     Returns:
         Whether there were any.
+
+    Raises:
+        StoreError: a newer version of Offhook has made this database.
     """
-    if _version(connection) == HEAD:
+    version = _version(connection)
+    if version == HEAD:
         return False
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise StoreError(
+            f"the database is at version {version}, this program knows {HEAD}: it was made by a newer Offhook; "
+            "start that one, or restore a backup from before the update"
+        ) from None
     return True
 
 

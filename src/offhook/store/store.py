@@ -1,4 +1,4 @@
-"""The store of a node: SQLite in a file by default, through SQLAlchemy; several processes may have it open."""
+"""The store of a node: SQLite in a file, through SQLAlchemy; several processes may have it open."""
 
 from __future__ import annotations
 
@@ -7,30 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from sqlalchemy import Engine, create_engine, delete, event, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from offhook.clock import Clock
-from offhook.errors import OffhookError, SettingsError
+from offhook.errors import SettingsError
 from offhook.ids import Ids
 from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
 from offhook.store import tables
+from offhook.store.database import Database, StoreError
 from offhook.store.migrate import migrate
-from offhook.store.rows import row_of, value_of
+from offhook.store.rows import row_of, utc, value_of
 from offhook.store.shelf import OutboxShelf
 from offhook.store.writer import Writer
 
 ROUTES_FRESH_S = 1.0
 """A number that another process gives to another application is routed there within this time."""
 MAX_CACHED_ROUTES = 10_000
-BUSY_MS = 10_000
-"""How long SQLite waits for another process's transaction."""
-
-
-class StoreError(OffhookError):
-    """The database cannot be opened or used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +54,13 @@ def digits_of(number: str) -> str:
 class Store:
     """Reads are queries; what calls write is buffered and committed in groups (``Writer``)."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, at_once: Engine | None = None) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
-        self._at_once = at_once
-        self._writer = Writer(engine, at_once)
+        self._writer = Writer(database, clock)
         self._routes: dict[str, tuple[Application | None, float]] = {}
         self._tokens: dict[str, str] = {}
-        self.outbox = OutboxShelf(engine, self._writer)
+        self.outbox = OutboxShelf(database, self._writer)
         """Where notifications wait."""
 
     @classmethod
@@ -74,25 +68,22 @@ class Store:
         """Open or make the database, and bring its tables to this version.
 
         Args:
-            where: a file for SQLite, or a SQLAlchemy URL.
+            where: the file, or its URL (``sqlite:///…``).
 
         Raises:
             StoreError: it cannot be opened; the message says where and why.
         """
-        url = where if isinstance(where, str) and "://" in where else f"sqlite+aiosqlite:///{where}"
-        engine = create_async_engine(url, **_JSON)
-        at_once = None
-        if url.startswith("sqlite"):
-            event.listen(engine.sync_engine, "connect", _prepare)
-            at_once = create_engine(url.replace("+aiosqlite", ""), **_JSON)
-            event.listen(at_once, "connect", _prepare)
+        path = _path(where)
+        database = Database(path)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(migrate)
+            await database.write(migrate)
         except (SQLAlchemyError, OSError) as error:
-            await engine.dispose()
-            raise StoreError(f"the database {where} cannot be opened: {getattr(error, 'orig', None) or error}") from error
-        store = cls(engine, clock, at_once)
+            await database.aclose()
+            raise StoreError(f"the database {path} cannot be opened: {getattr(error, 'orig', None) or error}") from error
+        except BaseException:
+            await database.aclose()
+            raise
+        store = cls(database, clock)
         store._writer.start()
         await store._load_tokens()
         return store
@@ -100,9 +91,7 @@ class Store:
     async def aclose(self) -> None:
         """Write what is buffered and close. Idempotent."""
         await self._writer.aclose()
-        await self._engine.dispose()
-        if self._at_once is not None:
-            self._at_once.dispose()
+        await self._database.aclose()
 
     # -- accounts --------------------------------------------------------------------------------------------------
 
@@ -115,28 +104,11 @@ class Store:
         Raises:
             SettingsError: the given id is another than the stored one.
         """
-        query = select(tables.accounts).where(tables.accounts.c.is_main)
-        async with self._engine.begin() as connection:
-            row = (await connection.execute(query)).mappings().first()
-            if row is not None and auth_id not in {None, row["auth_id"]}:
-                raise SettingsError(
-                    f"OFFHOOK_AUTH_ID is {auth_id}, but this data folder belongs to {row['auth_id']}; unset one of them"
-                )
-            if row is None:
-                ids = Ids()
-                account = Account(auth_id or ids.auth_id(), auth_token or ids.auth_token())
-                values = {"auth_id": account.auth_id, "auth_token": account.auth_token, "name": "main", "is_main": True}
-                await connection.execute(
-                    insert(tables.accounts), {**values, "created_at": self._clock.wall().replace(tzinfo=None)}
-                )
-            else:
-                account = Account(row["auth_id"], auth_token or row["auth_token"])
-                if account.auth_token != row["auth_token"]:
-                    await connection.execute(
-                        update(tables.accounts).where(tables.accounts.c.auth_id == account.auth_id).values(auth_token=auth_token)
-                    )
+        given = Account(auth_id or "", auth_token or "")
+        made_at = utc(self._clock.wall())
+        account, is_new = await self._database.write(lambda connection: _ensure_account(connection, given, made_at))
         self._tokens[account.auth_id] = account.auth_token
-        return account, row is None and auth_token is None
+        return account, is_new and not auth_token
 
     async def account(self, auth_id: str) -> Account | None:
         """An account by its id."""
@@ -165,17 +137,17 @@ class Store:
 
     async def add_application(self, application: Application) -> None:
         """Add one, or replace that of the same id."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(tables.applications).where(tables.applications.c.app_id == application.app_id))
-            await connection.execute(insert(tables.applications), row_of(application))
-        self._routes.clear()
+        row = row_of(application)
+        # Not delete and insert: that would take the application's numbers away from it.
+        statement = upsert(tables.applications).values(row).on_conflict_do_update(index_elements=["app_id"], set_=row)
+        await self._change(statement)
 
     async def remove_application(self, app_id: str) -> None:
         """Remove one; its numbers are left without."""
-        async with self._engine.begin() as connection:
-            await connection.execute(update(tables.numbers).where(tables.numbers.c.app_id == app_id).values(app_id=None))
-            await connection.execute(delete(tables.applications).where(tables.applications.c.app_id == app_id))
-        self._routes.clear()
+        await self._change(
+            update(tables.numbers).where(tables.numbers.c.app_id == app_id).values(app_id=None),
+            delete(tables.applications).where(tables.applications.c.app_id == app_id),
+        )
 
     async def number(self, number: str) -> Number | None:
         """A number, however it is written."""
@@ -191,16 +163,12 @@ class Store:
         bare = digits_of(number)
         if not bare or len(bare) > 64:
             raise SettingsError(f"{number!r} is no number: it must have 1 to 64 characters")
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(tables.numbers).where(tables.numbers.c.number == bare))
-            await connection.execute(insert(tables.numbers), {"number": bare, "auth_id": auth_id, "app_id": app_id})
-        self._routes.clear()
+        row = {"number": bare, "auth_id": auth_id, "app_id": app_id}
+        await self._change(upsert(tables.numbers).values(row).on_conflict_do_update(index_elements=["number"], set_=row))
 
     async def remove_number(self, number: str) -> None:
         """Forget a number."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(tables.numbers).where(tables.numbers.c.number == digits_of(number)))
-        self._routes.clear()
+        await self._change(delete(tables.numbers).where(tables.numbers.c.number == digits_of(number)))
 
     async def application_for(self, called: str) -> Application | None:
         """The application that runs a number; remembered for a second."""
@@ -224,15 +192,15 @@ class Store:
 
     def begin(self, call: LiveCall) -> None:
         """A call runs: if the node dies, its record is made from this."""
-        self._writer.begin(row_of(call))
+        self._writer.begin(call)
 
     def add_event(self, row: TimelineRow) -> None:
         """A line of a timeline."""
-        self._writer.event(row_of(row))
+        self._writer.event(row)
 
     async def finish(self, record: CallRecord, hangup: Notification | None) -> None:
         """A call is over: record, hangup request and the end of its life in one transaction; returns when that is committed."""
-        await self._writer.finish(row_of(record), row_of(hangup) if hangup is not None else None)
+        await self._writer.finish(record, hangup)
 
     async def record(self, call_uuid: str) -> CallRecord | None:
         """A call's record, once it is over."""
@@ -242,8 +210,14 @@ class Store:
     async def records(self, auth_id: str, *, limit: int = 20, offset: int = 0) -> list[CallRecord]:
         """Records of an account, the newest first."""
         columns = tables.call_records.c
-        query = select(tables.call_records).where(columns.auth_id == auth_id).order_by(columns.end_time.desc())
+        newest_first = columns.end_time.desc(), columns.call_uuid  # Calls that end together keep their order from page to page.
+        query = select(tables.call_records).where(columns.auth_id == auth_id).order_by(*newest_first)
         return [value_of(CallRecord, row) for row in await self._all(query.limit(limit).offset(offset))]
+
+    async def count_records(self, auth_id: str) -> int:
+        """How many records an account has."""
+        row = await self._one(select(func.count().label("n")).where(tables.call_records.c.auth_id == auth_id))
+        return int(row["n"]) if row is not None else 0
 
     async def timeline(self, call_uuid: str) -> list[TimelineRow]:
         """A call's timeline, as far as it is committed."""
@@ -258,23 +232,49 @@ class Store:
     # -- queries ---------------------------------------------------------------------------------------------------
 
     async def _all(self, query: Any) -> Sequence[Any]:
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).mappings().all()
+        return await self._database.read(lambda connection: connection.execute(query).mappings().all())
 
     async def _one(self, query: Any) -> Any | None:
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).mappings().first()
+        return await self._database.read(lambda connection: connection.execute(query).mappings().first())
+
+    async def _change(self, *statements: Any) -> None:
+        """Run the statements in one transaction; what is remembered of the tables that they change is forgotten."""
+
+        def change(connection: Connection) -> None:
+            for statement in statements:
+                connection.execute(statement)
+
+        await self._database.write(change)
+        self._routes.clear()
 
 
-_JSON: dict[str, Any] = {
-    "json_serializer": lambda value: msgspec.json.encode(value).decode(),
-    "json_deserializer": msgspec.json.decode,
-}
+def _ensure_account(connection: Connection, given: Account, made_at: Any) -> tuple[Account, bool]:
+    """Within one transaction, so that of two nodes that start at once on one folder, one makes the account."""
+    row = connection.execute(select(tables.accounts).where(tables.accounts.c.is_main)).mappings().first()
+    if row is None:
+        ids = Ids()
+        account = Account(given.auth_id or ids.auth_id(), given.auth_token or ids.auth_token())
+        values = {"auth_id": account.auth_id, "auth_token": account.auth_token, "name": "main", "is_main": True}
+        connection.execute(insert(tables.accounts), {**values, "created_at": made_at})
+        return account, True
+    if given.auth_id not in {"", row["auth_id"]}:
+        raise SettingsError(
+            f"OFFHOOK_AUTH_ID is {given.auth_id}, but this data folder belongs to {row['auth_id']}; unset one of them"
+        )
+    account = Account(row["auth_id"], given.auth_token or row["auth_token"])
+    if account.auth_token != row["auth_token"]:
+        changed = tables.accounts.c.auth_id == account.auth_id
+        connection.execute(update(tables.accounts).where(changed).values(auth_token=account.auth_token))
+    return account, False
 
 
-def _prepare(connection: Any, _record: Any) -> None:
-    """What each SQLite connection needs: readers beside the writer, one fsync a checkpoint, patience, real foreign keys."""
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _path(where: Path | str) -> Path:
+    if isinstance(where, Path) or "://" not in where:
+        return Path(where)
+    try:
+        url = make_url(where)
+    except ArgumentError as error:
+        raise StoreError(f"{where!r} is no database URL: {error}") from None
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise StoreError(f"{url.render_as_string()}: only SQLite files so far, for example sqlite:////var/lib/offhook/offhook.db")
+    return Path(url.database)

@@ -97,6 +97,7 @@ timeline_events = Table(
     Column("offset_ms", Integer, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("facts", JSON, nullable=False),
+    sqlite_with_rowid=False,  # One tree instead of two: the rows of a call lie side by side.
 )
 
 outbox = Table(

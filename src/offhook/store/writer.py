@@ -4,141 +4,124 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+import sqlite3
+from dataclasses import replace
 
-from sqlalchemy import Engine, Executable, Table, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from offhook.store import tables
+from offhook.clock import Clock
+from offhook.records import CallRecord, Delivery, LiveCall, Notification, TimelineRow
+from offhook.store.batch import Batch
+from offhook.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
 
 LINGER_S = 0.05
 """How long buffered rows wait for company."""
-URGENT_S = 0.004
+DELIVERY_LINGER_S = 0.5
+"""How long the word that a notification was delivered waits: a crash in this time repeats it, which is allowed."""
+URGENT_S = 0.005
 """How long rows wait that somebody waits for: as long as it takes for calls that end at once to share a commit."""
 MAX_BUFFERED_EVENTS = 50_000
-"""Timeline events that may wait for a store that does not keep up; more are dropped, and counted. Records never are."""
-TRIES = 5
-
-Row = Mapping[str, Any]
-
-
-@dataclass
-class Batch:
-    """What is written in one transaction."""
-
-    live: dict[str, Row] = field(default_factory=dict)
-    events: list[Row] = field(default_factory=list)
-    records: list[Row] = field(default_factory=list)
-    outbox: list[Row] = field(default_factory=list)
-    over: list[str] = field(default_factory=list)
-    """Calls that do not run any more."""
-    finished: list[str] = field(default_factory=list)
-    """Notifications that do not wait any more."""
-    deliveries: list[Row] = field(default_factory=list)
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not (self.live or self.events or self.records or self.outbox or self.over or self.finished or self.deliveries)
+"""Timeline events that may wait for a store that does not keep up; more are dropped, and noted. Records never are."""
+PATIENCE_S = 5.0
+"""How long the database may refuse before those who wait are told. What they brought is still tried, again and again."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
 
 
 class Writer:
     """Owns the batch that fills, and the task that writes it."""
 
-    def __init__(self, engine: AsyncEngine, at_once: Engine | None = None) -> None:
-        """Args:
-        engine: for databases that are spoken to over a socket.
-        at_once: for SQLite, whose asyncio driver passes every step of a statement to a thread and back: one thread does a whole
-            transaction instead, which is a tenth of the work.
-        """
-        self._engine = engine
-        self._at_once = at_once
-        self._thread = ThreadPoolExecutor(1, "store") if at_once is not None else None
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
         self._batch = Batch()
+        self._writing = Batch()
+        """The batch under way; it stays until it is committed."""
         self._something = asyncio.Event()
         self._urgent = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
-        self.dropped_events = 0
+        self._trouble: StoreError | None = None
+        """The database has refused for longer than ``PATIENCE_S``."""
+        self._dropped: dict[str, tuple[int, TimelineRow]] = {}
 
     def start(self) -> None:
         """Begin to write."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="store writer")
 
     async def aclose(self) -> None:
-        """Write what waits, then stop."""
+        """Write what waits, for ``PATIENCE_S`` at most, then stop; what could not be written stands in the log. Idempotent."""
         self._closing = True
         self._something.set()
         self._urgent.set()
         if self._task is not None:
             await self._task
-        if self._thread is not None:
-            self._thread.shutdown()
 
-    def begin(self, row: Row) -> None:
+    def begin(self, call: LiveCall) -> None:
         """A call runs."""
-        self._batch.live[row["call_uuid"]] = row
+        self._batch.live[call.call_uuid] = call
         self._something.set()
 
-    def event(self, row: Row) -> None:
+    def event(self, row: TimelineRow) -> None:
         """A line of a timeline."""
         if len(self._batch.events) >= MAX_BUFFERED_EVENTS:
-            self.dropped_events += 1
+            count = self._dropped[row.call_uuid][0] if row.call_uuid in self._dropped else 0
+            self._dropped[row.call_uuid] = count + 1, row
             return
         self._batch.events.append(row)
         self._something.set()
 
-    def finish(self, record: Row, hangup: Row | None) -> asyncio.Future[None]:
+    def finish(self, record: CallRecord, hangup: Notification | None) -> asyncio.Future[None]:
         """A call is over; done when that is committed."""
-        call_uuid = record["call_uuid"]
+        call_uuid = record.call_uuid
         # A call that began and ended in the same batch never has to stand in the table of live ones.
         if self._batch.live.pop(call_uuid, None) is None:
             self._batch.over.append(call_uuid)
-        self._batch.records.append(record)
+        self._batch.records[call_uuid] = record
         if hangup is not None:
-            self._batch.outbox.append(hangup)
-        return self._wait()
+            self._batch.outbox[hangup.id] = hangup
+        return self.flushed()
 
-    def post(self, notification: Row) -> asyncio.Future[None]:
+    def post(self, notification: Notification) -> asyncio.Future[None]:
         """A notification waits; done when that is committed."""
-        self._batch.outbox.append(notification)
-        return self._wait()
+        self._batch.outbox[notification.id] = notification
+        return self.flushed()
 
-    def delivered(self, notification_id: str, delivery: Row) -> None:
-        """A notification waits no more."""
-        self._batch.finished.append(notification_id)
+    def delivered(self, delivery: Delivery) -> None:
+        """A notification waits no more. Nobody waits for this: if it is lost in a crash, the notification is repeated."""
         self._batch.deliveries.append(delivery)
-        self._something.set()
+        if len(self._batch.deliveries) == 1:
+            asyncio.get_running_loop().call_later(DELIVERY_LINGER_S, self._something.set)
 
     def flushed(self) -> asyncio.Future[None]:
-        """Done when everything until now is committed."""
-        return self._wait()
+        """Done when everything until now is committed; ``StoreError`` when the database refuses for too long.
 
-    def _wait(self) -> asyncio.Future[None]:
+        After ``StoreError`` the rows are still in the buffer and are written as soon as the database takes them again.
+        """
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._batch.waiters.append(waiter)
+        if self._trouble is not None:
+            waiter.set_exception(self._trouble)
+        elif self._task is None or self._task.done():
+            waiter.set_exception(StoreError(f"the database {self._database.path} is closed"))
+        else:
+            self._batch.waiters.append(waiter)
+            self._urgent.set()
         self._something.set()
-        self._urgent.set()
         return waiter
 
     async def _run(self) -> None:
-        while True:
+        while not (self._closing and self._batch.empty and not self._batch.waiters):
             await self._something.wait()
             if not self._closing:
                 await self._linger()
-            batch, self._batch = self._batch, Batch()
+            self._writing, self._batch = self._batch, Batch()
             self._something.clear()
             self._urgent.clear()
-            await self._write(batch)
-            if self._closing and self._batch.empty and not self._batch.waiters:
-                return
+            self._note_dropped()
+            await self._write()
+            self._writing = Batch()
 
     async def _linger(self) -> None:
         try:
@@ -148,64 +131,72 @@ class Writer:
         except TimeoutError:
             pass
 
-    async def _write(self, batch: Batch) -> None:
-        for attempt in range(1, TRIES + 1):
+    async def _write(self) -> None:
+        """Write the batch until it is committed, or until there is no time left to."""
+        began, pause_s = self._clock.now(), FIRST_PAUSE_S
+        while not self._writing.empty:
             try:
-                await self._commit(batch)
-            except (SQLAlchemyError, OSError) as error:
-                log.error("the store did not take %d record(s), attempt %d of %d: %s", len(batch.records), attempt, TRIES, error)
-                if attempt == TRIES:
-                    self._lost(batch, error)
-                    return
-                await asyncio.sleep(0.1 * 2**attempt)
+                await self._commit()
+            except (SQLAlchemyError, sqlite3.Error, StoreError) as error:
+                refused_s = self._clock.now() - began
+                log.error("the database %s refuses for %.1f s: %s", self._database.path, refused_s, _reason(error))
+                if refused_s >= PATIENCE_S:
+                    self._despair(error)
+                    if self._closing:
+                        self._give_up()
+                        return
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             else:
                 break
-        for waiter in batch.waiters:
+        self._trouble = None
+        for waiter in self._writing.waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _lost(self, batch: Batch, error: Exception) -> None:
-        """Nobody may think that it is written: those who wait are told, the records stand in the log."""
-        for record in batch.records:
-            log.critical("call record not stored, here it is: %r", dict(record))
-        for waiter in batch.waiters:
+    async def _commit(self) -> None:
+        batch = self._writing
+        try:
+            await self._database.write_rows(batch.write)
+        except (sqlite3.OperationalError, SQLAlchemyError, StoreError):
+            raise  # The database is in trouble: locked, full, gone.
+        except Exception as error:  # noqa: BLE001 - some row is: text that no encoding knows, a number beyond 64 bits
+            log.warning("a row cannot be stored as it is (%s: %s); writing one by one", type(error).__name__, error)
+            left_out = await self._database.write_rows(batch.write_singly)
+            for each in left_out:
+                log.critical("not stored (%s), here it is: %r", each.why, each.value)
+            if any(isinstance(each.value, CallRecord | Notification) for each in left_out):
+                self._refuse(StoreError("some record or notification cannot be stored; the log has it"))
+
+    def _despair(self, error: Exception) -> None:
+        """Nobody may think that it is written, and nobody shall wait for ever."""
+        self._trouble = StoreError(f"the database {self._database.path} does not take anything: {_reason(error)}")
+        self._refuse(self._trouble)
+        for waiter in self._batch.waiters:
+            if not waiter.done():
+                waiter.set_exception(self._trouble)
+
+    def _refuse(self, error: StoreError) -> None:
+        for waiter in self._writing.waiters:
             if not waiter.done():
                 waiter.set_exception(error)
 
-    async def _commit(self, batch: Batch) -> None:
-        statements = list(_statements(batch))
-        if not statements:
-            return
-        if self._thread is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit_at_once, statements)
-            return
-        async with self._engine.begin() as connection:
-            for statement, rows in statements:
-                await connection.execute(statement, rows)
+    def _give_up(self) -> None:
+        """The process ends and the database still refuses: the log is what is left."""
+        for batch in (self._writing, self._batch):
+            for record in batch.records.values():
+                log.critical("call record not stored, here it is: %r", record)
+            for notification in batch.outbox.values():
+                log.critical("notification neither stored nor delivered for sure, here it is: %r", notification)
+        self._writing, self._batch = Batch(), Batch()
 
-    def _commit_at_once(self, statements: list[tuple[Executable, list[Row] | None]]) -> None:
-        assert self._at_once is not None
-        with self._at_once.begin() as connection:
-            for statement, rows in statements:
-                connection.execute(statement, rows)
-
-
-def _statements(batch: Batch) -> Iterator[tuple[Executable, list[Row] | None]]:
-    """What the transaction does, in an order that holds for calls that began and ended in it."""
-    for table, rows in (
-        (tables.live_calls, list(batch.live.values())),
-        (tables.timeline_events, batch.events),
-        (tables.call_records, batch.records),
-        (tables.outbox, batch.outbox),
-        (tables.deliveries, batch.deliveries),
-    ):
-        if rows:
-            yield insert(table), rows
-    if batch.over:
-        yield _without(tables.live_calls, "call_uuid", batch.over), None
-    if batch.finished:
-        yield _without(tables.outbox, "id", batch.finished), None
+    def _note_dropped(self) -> None:
+        """Say on each timeline that has a gap that it has one; the place of the last dropped event is free for that."""
+        for count, last in self._dropped.values():
+            text = f"{count} event(s) up to here were not kept: the database did not keep up"
+            self._writing.events.append(replace(last, kind="note", facts={"text": text, "level": "warning"}))
+        self._dropped.clear()
 
 
-def _without(table: Table, column: str, values: list[str]) -> Any:
-    return delete(table).where(table.c[column].in_(values))
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)

@@ -99,6 +99,7 @@ def upgrade() -> None:
         _text("kind", 32),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("call_uuid", "sequence", name="pk_timeline_events"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "outbox",
