@@ -68,24 +68,31 @@ def decode(data: bytes, hint: str) -> Iterator[pcm.Samples]:
     if kind not in _INFO:
         raise ValueError(f"it is no audio: not {_FORMATS}")
     try:
-        rate_hz = _INFO[kind](data).sample_rate
+        info = _INFO[kind](data)
+        rate_hz = info.sample_rate
         if rate_hz not in RATES_HZ:
             raise ValueError(f"its rate is {rate_hz} Hz; allowed are {RATES_HZ.start} to {RATES_HZ.stop - 1}")
-        yield from pcm.streamed_to_telephone(_frames(data, rate_hz), rate_hz)
+        yield from pcm.streamed_to_telephone(_frames(data, rate_hz, info.nchannels), rate_hz)
     except miniaudio.MiniaudioError as error:
         raise ValueError(f"it cannot be decoded as {kind}: {error.args[0]}") from error
 
 
-def _frames(data: bytes, rate_hz: int) -> Iterator[pcm.Samples]:
-    """As the file has them, mixed down to one channel."""
+def _frames(data: bytes, rate_hz: int, channels: int) -> Iterator[pcm.Samples]:
+    """As the file has them, the mean of its channels: the decoder's own mix of more than two is a sum that clips."""
     length = 0
+    share = np.full(channels, 1 / (32768 * channels), np.float32)
     for chunk in miniaudio.stream_memory(
-        data, output_format=miniaudio.SampleFormat.SIGNED16, nchannels=1, sample_rate=rate_hz, frames_to_read=_CHUNK_FRAMES
+        data,
+        output_format=miniaudio.SampleFormat.SIGNED16,
+        nchannels=channels,
+        sample_rate=rate_hz,
+        frames_to_read=_CHUNK_FRAMES,
     ):
-        length += len(chunk)
+        frames = np.frombuffer(chunk, dtype=np.int16).reshape(-1, channels)
+        length += len(frames)
         if length > MAX_SECONDS * rate_hz:
             raise ValueError(f"it is longer than {MAX_SECONDS // 3600} hours")
-        yield np.frombuffer(chunk, dtype=np.int16).astype(np.float32) / np.float32(32768.0)
+        yield frames.astype(np.float32) @ share
     if not length:
         raise ValueError("it holds no sound")
 
