@@ -10,7 +10,14 @@ CLIP = "https://media.example/a.mp3"
 
 @pytest.mark.parametrize(
     "element",
-    ["<Speak>Hi</Speak>", "<Speak/>", f"<Play>{CLIP}</Play>", "<Play>https://gone.example/</Play>", "<DTMF>1</DTMF>", "<GetDigits/>"],
+    [
+        "<Speak>Hi</Speak>",
+        "<Speak/>",
+        f"<Play>{CLIP}</Play>",
+        "<Play>https://gone.example/</Play>",
+        "<DTMF>1</DTMF>",
+        "<GetDigits/>",
+    ],
 )
 @in_world()
 async def test_these_elements_answer_first(world: World, element: str) -> None:
@@ -82,7 +89,7 @@ async def test_a_slow_redirect_rings_too(world: World) -> None:
 
 @in_world()
 async def test_an_answered_call_never_rings_again(world: World) -> None:
-    call = await world.dial_in({"answer": '<Speak>Hi</Speak><Redirect>next</Redirect>', "next": Page("<Wait/>", takes_s=5)})
+    call = await world.dial_in({"answer": "<Speak>Hi</Speak><Redirect>next</Redirect>", "next": Page("<Wait/>", takes_s=5)})
     await call.over()
     assert call.signals == ["200", "BYE"]
 

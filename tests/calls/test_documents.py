@@ -181,7 +181,10 @@ async def test_relative_urls_resolve_against_the_document_they_stand_in(world: W
 
 @in_world()
 async def test_relative_urls_resolve_against_where_the_document_really_came_from(world: World) -> None:
-    pages = {"answer": Page("<Redirect>next</Redirect>", moved_to="https://cdn.example/v2/start"), "https://cdn.example/v2/next": ""}
+    pages = {
+        "answer": Page("<Redirect>next</Redirect>", moved_to="https://cdn.example/v2/start"),
+        "https://cdn.example/v2/next": "",
+    }
     call = await world.dial_in(pages)
     await call.over()
     assert world.customer.asked("redirect")[0].url == "https://cdn.example/v2/next"

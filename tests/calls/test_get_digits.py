@@ -11,7 +11,10 @@ CLIP = "https://media.example/wrong.mp3"
 
 
 async def menu(world: World, attributes: str = "", prompt: str = PROMPT, rest: str = "<Speak>Nothing</Speak>") -> Dialled:
-    pages: dict[str, Any] = {"answer": f'<GetDigits action="menu" {attributes}>{prompt}</GetDigits>{rest}', "menu": "<Speak>Took over</Speak>"}
+    pages: dict[str, Any] = {
+        "answer": f'<GetDigits action="menu" {attributes}>{prompt}</GetDigits>{rest}',
+        "menu": "<Speak>Took over</Speak>",
+    }
     return await world.dial_in(pages)
 
 
@@ -34,7 +37,12 @@ async def test_the_action_request_is_a_post_with_the_standard_parameters(world: 
     call.press("1#", after_s=6)
     await call.over()
     (action,) = world.customer.asked("action")
-    assert (action.method, action["Event"], action["CallStatus"], action["CallUUID"]) == ("POST", "Redirect", "in-progress", call.uuid)
+    assert (action.method, action["Event"], action["CallStatus"], action["CallUUID"]) == (
+        "POST",
+        "Redirect",
+        "in-progress",
+        call.uuid,
+    )
 
 
 @in_world()
@@ -68,9 +76,7 @@ async def test_a_key_before_the_prompt_is_ready_counts_and_the_prompt_is_not_pla
 @in_world()
 async def test_keys_pressed_before_the_element_began_do_not_count(world: World) -> None:
     call = await menu(world, prompt="")
-    world.customer.pages["https://app.example/answer"] = Page(
-        '<GetDigits action="menu"/><Speak>Nothing</Speak>', takes_s=2
-    )
+    world.customer.pages["https://app.example/answer"] = Page('<GetDigits action="menu"/><Speak>Nothing</Speak>', takes_s=2)
     call.press("12")
     await call.over()
     assert digits(world) == []
@@ -91,7 +97,9 @@ async def test_keys_pressed_while_the_action_url_answers_do_not_count_for_the_ne
 async def test_all_children_are_the_prompt_and_play_without_a_gap(world: World) -> None:
     world.studio.add_file("https://media.example/a.mp3", 3)
     world.studio.fetching_takes_s = world.studio.speaking_takes_s = 1
-    call = await menu(world, prompt='<Speak>Welcome</Speak><Wait length="2"/><Play>https://media.example/a.mp3</Play><Speak>Press</Speak>')
+    call = await menu(
+        world, prompt='<Speak>Welcome</Speak><Wait length="2"/><Play>https://media.example/a.mp3</Play><Speak>Press</Speak>'
+    )
     await call.over()
     assert [(heard.sound, heard.at_s) for heard in call.caller.heard][:4] == [
         ("speech: Welcome", 1.0),
@@ -206,7 +214,9 @@ async def test_the_finish_key_submits_and_is_never_part_of_the_digits(
 
 @pytest.mark.parametrize(("attributes", "attempts"), [("", 1), ('retries="1"', 1), ('retries="3"', 3), ('retries="0"', 1)])
 @in_world()
-async def test_retries_counts_all_attempts_and_each_plays_the_prompt_in_full(world: World, attributes: str, attempts: int) -> None:
+async def test_retries_counts_all_attempts_and_each_plays_the_prompt_in_full(
+    world: World, attributes: str, attempts: int
+) -> None:
     call = await menu(world, attributes)
     await call.over()
     assert call.heard == ["speech: Please press a key"] * attempts + ["speech: Nothing"]

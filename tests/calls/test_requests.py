@@ -199,7 +199,7 @@ async def test_an_operator_may_turn_that_off(world: World) -> None:
 @pytest.mark.parametrize(("seconds", "billed"), [(1, 60), (59, 60), (60, 60), (61, 120), (120, 120), (3601, 3660)])
 @in_world()
 async def test_the_billed_duration_is_rounded_up_to_minutes(world: World, seconds: int, billed: int) -> None:
-    call = await world.dial_in(f'<Play loop="0">https://media.example/a.mp3</Play>')
+    call = await world.dial_in('<Play loop="0">https://media.example/a.mp3</Play>')
     world.studio.add_file("https://media.example/a.mp3", 10)
     call.hang_up(after_s=seconds)
     record = await call.over()

@@ -76,7 +76,9 @@ async def test_when_nobody_can_speak_it_is_noted_and_the_document_goes_on(world:
     assert record.hangup_cause_code == 4010
 
 
-@pytest.mark.parametrize("url", ["https://gone.example/a.mp3", "ftp://media.example/a.mp3", "Hello there", "https://", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["https://gone.example/a.mp3", "ftp://media.example/a.mp3", "Hello there", "https://", "http://[::1"]
+)
 @in_world()
 async def test_a_file_that_cannot_be_had_is_noted_and_the_document_goes_on(world: World, url: str) -> None:
     call = await world.dial_in(f"<Play>{url}</Play><Speak>Next</Speak>")

@@ -104,11 +104,13 @@ class Service:
             log.exception("call %s: a defect of ours ended it", call_uuid)
             timeline.add(Noted(f"a defect of the platform: {_told(error)}", level="error"))
         finally:
-            if call is not None:
-                await closing.shielded(closing.close(call, ending, self._records))
-            else:
-                await closing.shielded(self._refuse(leg, ending, timeline, application))
-            self.calls.pop(call_uuid, None)
+            try:
+                if call is not None:
+                    await closing.shielded(closing.close(call, ending, self._records))
+                else:
+                    await closing.shielded(self._refuse(leg, ending, timeline, application))
+            finally:
+                self.calls.pop(call_uuid, None)
 
     async def _refuse(self, leg: Leg, ending: Ending, timeline: Timeline, application: Application | None) -> None:
         """A call that nothing runs: a record and a timeline, no web hook."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 
@@ -30,6 +31,7 @@ async def run(element: DTMF, call: Call) -> Next | None:
         return None
     if element.async_:
         call.beside(_send_meanwhile(keys, tone_ms, call), name="DTMF")
+        await asyncio.sleep(0)  # it has begun when the next element does: keys leave in the order of their elements
     else:
         await _send(keys, tone_ms, call)
     return None
