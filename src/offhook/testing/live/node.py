@@ -71,6 +71,13 @@ class NodeProcess:
         self.output: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        try:
+            self._await_ready()
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def _await_ready(self) -> None:
         deadline = time.monotonic() + 30
         while not any(line.startswith("ready") for line in self.output):
             assert self.process.poll() is None, f"the node ended: {self.output} {self.log.read_text()}"
