@@ -37,6 +37,10 @@ class WorkerFailed(OffhookError):
     """The worker refused the request, died twice over it, took too long, or has too much to do."""
 
 
+class WorkerBroke(WorkerFailed):
+    """It died twice over the request, or took too long: another request may fare better, or not."""
+
+
 class Worker:
     """One worker process, as the node sees it."""
 
@@ -83,7 +87,7 @@ class Worker:
                 reply = await self._exchange(request)
             except TimeoutError:  # before OSError, which it is one of
                 await self._kill()
-                raise WorkerFailed(f"{self._module} took longer than {self._timeout_s:g} s") from None
+                raise WorkerBroke(f"{self._module} took longer than {self._timeout_s:g} s") from None
             except (OSError, EOFError, asyncio.IncompleteReadError) as error:
                 code = await self._kill()
                 if not self._closed:
@@ -95,7 +99,7 @@ class Worker:
             if "error" in reply:
                 raise WorkerFailed(str(reply["error"]))
             return reply
-        raise WorkerFailed(f"{self._module} died twice over one request")
+        raise WorkerBroke(f"{self._module} died twice over one request")
 
     async def _exchange(self, request: Mapping[str, Any]) -> dict[str, Any]:
         process = await self._running()

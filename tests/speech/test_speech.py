@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes.util
 import os
 import signal
 import time
@@ -41,12 +42,12 @@ def alive(pid: int | None) -> bool:
 
 
 def worker_of(speech: Speech, engine: str) -> Worker:
-    return speech._workers[engine]
+    return speech._speakers[engine].worker
 
 
 def replace_worker(speech: Speech, engine: str, module: str, *, timeout_s: float = 20) -> None:
     """Another program behind an engine."""
-    speech._workers[engine] = Worker(module, timeout_s=timeout_s)
+    speech._speakers[engine].worker = Worker(module, timeout_s=timeout_s)
 
 
 def test_both_engines_are_installed_here() -> None:
@@ -141,7 +142,17 @@ def test_nothing_is_nothing_and_asks_no_engine(booth: Any, text: str) -> None:
 
 def test_texts_that_engines_stumble_over_are_spoken(booth: Any) -> None:
     async def test(speech: Speech) -> None:
-        for text in ("7" * 60, "🙂 hello", "漢字 kanji", "[a](b) [c](/d/)", "\x00 null", "<not a tag>", "a" * 399, "²³½"):
+        for text in (
+            "7" * 60,
+            "🙂 hello",
+            "漢字 kanji",
+            "[a](b) [c](/d/)",
+            "\x00 null",
+            "<not a tag>",
+            "a" * 399,
+            "$" * 50,
+            "²³½",
+        ):
             assert (await booth.hear(speech, text)).seconds > 0.2, text
 
     booth.run(test)
@@ -348,6 +359,38 @@ def test_when_one_engine_fails_the_other_speaks(booth: Any, program: str) -> Non
 
 
 @pytest.mark.usefixtures("bad_engines")
+def test_an_engine_that_breaks_again_and_again_rests_and_nobody_waits_for_it(booth: Any) -> None:
+    async def test(speech: Speech) -> None:
+        replace_worker(speech, HIBARI, "hanging", timeout_s=0.3)
+        content = [part for number in range(20) for part in (f"Number {number}.", Tag("break"))]
+        began = time.perf_counter()
+        assert (await booth.hear(speech, *content)).seconds > 20
+        assert time.perf_counter() - began < 3
+        assert [note.text for note in booth.notes] == ["hibari (en-US, female) failed; espeak-ng (en-US, female) speaks instead"]
+        assert worker_of(speech, HIBARI).pid is None
+
+    booth.run(test)
+
+
+@pytest.mark.usefixtures("bad_engines")
+def test_an_engine_that_rested_is_asked_again(booth: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offhook.speech.engine.REST_S", 0.2)
+
+    async def test(speech: Speech) -> None:
+        good = worker_of(speech, HIBARI)
+        replace_worker(speech, HIBARI, "crashing")
+        for number in range(4):
+            await booth.hear(speech, f"Number {number}.")
+        speech._speakers[HIBARI].worker = good
+        await asyncio.sleep(0.3)
+        booth.notes.clear()
+        await booth.hear(speech, GREETING)
+        assert booth.notes == []
+
+    booth.run(test)
+
+
+@pytest.mark.usefixtures("bad_engines")
 def test_when_all_engines_fail_it_says_so(booth: Any) -> None:
     async def test(speech: Speech) -> None:
         replace_worker(speech, HIBARI, "crashing")
@@ -388,3 +431,25 @@ def test_starting_warms_the_engines_up_and_closing_leaves_no_process(booth: Any)
     booth.run(test)
     for part in booth.cache.rglob("*.part"):
         part.unlink()  # a worker that is killed in the middle of a file leaves it to the next sweep
+
+
+@pytest.mark.skipif(ctypes.util.find_library("espeak-ng") is None, reason="espeak-ng is not among the system's packages here")
+def test_espeak_ng_of_the_system_speaks_where_no_package_brings_it(
+    booth: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "system_espeak.py").write_text(
+        "import importlib.util\n"
+        "importlib.util.find_spec = lambda name: None\n"
+        "from offhook.speech import espeak_worker\n"
+        "espeak_worker.main()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    async def test(speech: Speech) -> None:
+        speech._speakers[ESPEAK].worker = Worker("system_espeak", str(booth.cache), "1000000")
+        for voice, language in (("WOMAN", "de-DE"), ("MAN", "en-GB"), ("WOMAN", "pl-PL"), ("Polly.Mizuki", "ja-JP")):
+            heard = await booth.hear(speech, "1 2 3", voice=voice, language=language)
+            assert heard.seconds > 0.5
+            assert -24 < heard.level_dbov < -20
+
+    booth.run(test, installed=(ESPEAK,))

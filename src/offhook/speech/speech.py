@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from offhook import voices
@@ -13,6 +13,7 @@ from offhook.errors import SpeechUnavailable
 from offhook.events import Noted, Observe
 from offhook.speech import engines
 from offhook.speech.cache import LIMIT_BYTES, Cache
+from offhook.speech.engine import Engine
 from offhook.speech.engines import Voice
 from offhook.speech.segments import Node, Segment, expand
 from offhook.workers import Worker, WorkerFailed
@@ -38,8 +39,9 @@ class Speech:
         self._cache = Cache(cache)
         self._nearest_voice = nearest_voice
         self._engines = engines.available() if installed is None else installed
-        self._workers = {
-            engine: Worker(_MODULES[engine], str(cache), str(LIMIT_BYTES), timeout_s=RENDER_LIMIT_S) for engine in self._engines
+        self._speakers = {
+            name: Engine(name, Worker(_MODULES[name], str(cache), str(LIMIT_BYTES), timeout_s=RENDER_LIMIT_S))
+            for name in self._engines
         }
         self._rendering: dict[Path, asyncio.Task[Clip | None]] = {}
         self._warming: asyncio.Task[None] | None = None
@@ -59,8 +61,8 @@ class Speech:
         self._closed = True
         if self._warming is not None:
             self._warming.cancel()
-        for worker in self._workers.values():
-            await worker.aclose()
+        for engine in self._speakers.values():
+            await engine.worker.aclose()
         tasks = [*self._rendering.values(), *([self._warming] if self._warming else [])]
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -85,10 +87,16 @@ class Speech:
         if note and any(isinstance(part, Segment) for part in parts):
             observe(Noted(note, level="info"))
         turns = asyncio.Semaphore(AT_ONCE)
+        noted: set[str] = set()
+
+        def note_once(text: str) -> None:
+            if text not in noted:
+                noted.add(text)
+                observe(Noted(text))
 
         async def sound(part: Segment | Sound) -> Sound | None:
             async with turns:
-                return await self._sound(part, chosen, voice, observe)
+                return await self._sound(part, chosen, voice, note_once)
 
         tasks = [asyncio.ensure_future(sound(part)) for part in parts]
         try:
@@ -99,19 +107,22 @@ class Speech:
             await asyncio.gather(*tasks, return_exceptions=True)
         return tuple(sound for sound in sounds if sound is not None)
 
-    async def _sound(self, part: Segment | Sound, chosen: Voice, asked: str, observe: Observe) -> Sound | None:
+    async def _sound(self, part: Segment | Sound, chosen: Voice, asked: str, note: Callable[[str], None]) -> Sound | None:
         if not isinstance(part, Segment):
             return part
         speaker = chosen
         if part.manner.language and part.manner.language.lower() != chosen.language.lower():
             speaker = engines.for_language(part.manner.language, chosen.sex, self._engines) or chosen
+        other = engines.fallback(speaker, self._engines)
         try:
-            return await self._clip(part, speaker)
+            clip = await self._clip(part, speaker)
+            if clip is not None or other is None:
+                return clip  # else it found no word to say: the other engine knows more letters and signs
         except WorkerFailed as error:
-            other = engines.fallback(speaker, self._engines)
             if other is None:
                 raise SpeechUnavailable(asked, speaker.language, str(error)) from error
-            observe(Noted(f"{speaker} failed ({error}); {other} speaks instead"))
+            log.warning("%s failed: %s", speaker, error)
+            note(f"{speaker} failed; {other} speaks instead")
         try:
             return await self._clip(part, other)
         except WorkerFailed as error:
@@ -139,7 +150,7 @@ class Speech:
             done.exception()  # whoever waits has it too; nobody has to
 
     async def _render(self, segment: Segment, voice: Voice, path: Path) -> Clip | None:
-        reply = await self._workers[voice.engine].ask(
+        samples = await self._speakers[voice.engine].render(
             {
                 "text": segment.text,
                 "voice": voice.name,
@@ -149,13 +160,13 @@ class Speech:
                 "path": str(path),
             }
         )
-        return Clip(str(path)) if reply["samples"] else None
+        return Clip(str(path)) if samples else None
 
     async def _warm_up(self) -> None:
         for engine in self._engines:
             path = self._cache.path("warm-up", engine)
             plain = {"voice": "en-us", "rate": 1.0, "pitch": 1.0, "volume_db": 0.0}
             try:
-                await self._workers[engine].ask({"text": WARM_UP, "path": str(path), **plain})
+                await self._speakers[engine].render({"text": WARM_UP, "path": str(path), **plain})
             except WorkerFailed as error:
                 log.warning("%s does not speak: %s", engine, error)
