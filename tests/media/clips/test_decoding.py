@@ -108,7 +108,7 @@ BAD = [
     (b"#!AMR\n" + bytes(60), "it is AMR"),
     (b"\x1aE\xdf\xa3" + bytes(60), "it is a WebM or Matroska file"),
     (b"just some words", "it is no audio"),
-    (b"", "it is no audio"),
+    (b"", "it is empty"),
     (b"RIFF\x24\0\0\0WAVE", "it cannot be decoded as wav"),
     (b"fLaC" + bytes(40), "it cannot be decoded as flac"),
     (b"OggS" + bytes(60), "it cannot be decoded as vorbis"),

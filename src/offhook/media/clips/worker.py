@@ -61,6 +61,8 @@ def decode(data: bytes, hint: str) -> Iterator[pcm.Samples]:
     Raises:
         ValueError: it is no audio of a known format, or too long.
     """
+    if not data:
+        raise ValueError("it is empty")
     stranger = next((name for is_it, name in _STRANGERS if is_it(data[:64])), None)
     if stranger is not None:
         raise ValueError(f"it is {stranger}, not {_FORMATS}")
