@@ -78,7 +78,7 @@ class Database:
         loop = asyncio.get_running_loop()
         for thread in (self._reader, self._writer):  # The writer last: the last connection folds the write-ahead log in.
             await loop.run_in_executor(thread, self._close_in_thread, thread)
-            thread.shutdown(wait=False)
+            thread.shutdown()  # idle by now
 
     def _close_in_thread(self, thread: ThreadPoolExecutor) -> None:
         connection = self._connections.pop(thread, None)

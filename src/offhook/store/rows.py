@@ -23,8 +23,6 @@ def value_of(kind: type[T], row: Mapping[Any, Any]) -> T:
 
 def utc(moment: datetime) -> datetime:
     """The same moment in UTC without its zone; one without a zone is taken to be UTC."""
-    if moment.tzinfo is UTC:
-        return moment.replace(tzinfo=None)
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from operator import attrgetter
 from typing import Any
 
@@ -66,7 +67,10 @@ def _conversion(kind: Any) -> Callable[[Any], Any] | None:
 
 def _moment(value: Any) -> str | None:
     """As SQLAlchemy's ``DateTime`` reads it back."""
-    return None if value is None else utc(value).isoformat(" ", "microseconds")
+    if value is None:
+        return None
+    text: str = (value if value.tzinfo is UTC else utc(value)).isoformat(" ", "microseconds")
+    return text[:26]  # without the zone
 
 
 def _json(value: Any) -> str:

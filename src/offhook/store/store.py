@@ -48,7 +48,7 @@ class Number:
 def digits_of(number: str) -> str:
     """A number as it is looked up: without ``+`` and what people write between digits; other names in lower case."""
     bare = "".join(each for each in number if each not in "+ -().")
-    return bare if bare.isdigit() else number.strip().lower()
+    return bare if not bare or (bare.isdigit() and bare.isascii()) else number.strip().lower()
 
 
 class Store:

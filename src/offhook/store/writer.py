@@ -16,11 +16,13 @@ from offhook.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
 
-LINGER_S = 0.05
-"""How long buffered rows wait for company."""
-DELIVERY_LINGER_S = 0.5
+BEGIN_S = 0.05
+"""How long a call that began waits for company: a crash in this time forgets it."""
+EVENT_S = 0.2
+"""How long timeline events wait."""
+DELIVERY_S = 0.5
 """How long the word that a notification was delivered waits: a crash in this time repeats it, which is allowed."""
-URGENT_S = 0.005
+AWAITED_S = 0.005
 """How long rows wait that somebody waits for: as long as it takes for calls that end at once to share a commit."""
 MAX_BUFFERED_EVENTS = 50_000
 """Timeline events that may wait for a store that does not keep up; more are dropped, and noted. Records never are."""
@@ -39,8 +41,10 @@ class Writer:
         self._batch = Batch()
         self._writing = Batch()
         """The batch under way; it stays until it is committed."""
-        self._something = asyncio.Event()
-        self._urgent = asyncio.Event()
+        self._due = asyncio.Event()
+        """The batch is to be written now."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Will set ``_due``."""
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._trouble: StoreError | None = None
@@ -54,15 +58,14 @@ class Writer:
     async def aclose(self) -> None:
         """Write what waits, for ``PATIENCE_S`` at most, then stop; what could not be written stands in the log. Idempotent."""
         self._closing = True
-        self._something.set()
-        self._urgent.set()
+        self._due.set()
         if self._task is not None:
             await self._task
 
     def begin(self, call: LiveCall) -> None:
         """A call runs."""
         self._batch.live[call.call_uuid] = call
-        self._something.set()
+        self._write_within(BEGIN_S)
 
     def event(self, row: TimelineRow) -> None:
         """A line of a timeline."""
@@ -71,7 +74,8 @@ class Writer:
             self._dropped[row.call_uuid] = count + 1, row
             return
         self._batch.events.append(row)
-        self._something.set()
+        if len(self._batch.events) == 1:
+            self._write_within(EVENT_S)
 
     def finish(self, record: CallRecord, hangup: Notification | None) -> asyncio.Future[None]:
         """A call is over; done when that is committed."""
@@ -93,7 +97,7 @@ class Writer:
         """A notification waits no more. Nobody waits for this: if it is lost in a crash, the notification is repeated."""
         self._batch.deliveries.append(delivery)
         if len(self._batch.deliveries) == 1:
-            asyncio.get_running_loop().call_later(DELIVERY_LINGER_S, self._something.set)
+            self._write_within(DELIVERY_S)
 
     def flushed(self) -> asyncio.Future[None]:
         """Done when everything until now is committed; ``StoreError`` when the database refuses for too long.
@@ -107,29 +111,29 @@ class Writer:
             waiter.set_exception(StoreError(f"the database {self._database.path} is closed"))
         else:
             self._batch.waiters.append(waiter)
-            self._urgent.set()
-        self._something.set()
+        self._write_within(AWAITED_S)
         return waiter
+
+    def _write_within(self, seconds: float) -> None:
+        """See to it that what is buffered now is written in this time, or sooner."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._due.set)
 
     async def _run(self) -> None:
         while not (self._closing and self._batch.empty and not self._batch.waiters):
-            await self._something.wait()
-            if not self._closing:
-                await self._linger()
+            await self._due.wait()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._due.clear()
             self._writing, self._batch = self._batch, Batch()
-            self._something.clear()
-            self._urgent.clear()
             self._note_dropped()
             await self._write()
             self._writing = Batch()
-
-    async def _linger(self) -> None:
-        try:
-            async with asyncio.timeout(LINGER_S):
-                await self._urgent.wait()
-            await asyncio.sleep(URGENT_S)
-        except TimeoutError:
-            pass
 
     async def _write(self) -> None:
         """Write the batch until it is committed, or until there is no time left to."""
@@ -137,7 +141,7 @@ class Writer:
         while not self._writing.empty:
             try:
                 await self._commit()
-            except (SQLAlchemyError, sqlite3.Error, StoreError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end: every call waits for it
                 refused_s = self._clock.now() - began
                 log.error("the database %s refuses for %.1f s: %s", self._database.path, refused_s, _reason(error))
                 if refused_s >= PATIENCE_S:
