@@ -67,7 +67,8 @@ class Arena:
     def clip(self, path: str) -> Extent:
         """Map a file of raw PCM, or take it once more, until ``release``. Raises ``OSError`` when it cannot be read."""
         found = os.stat(path)  # noqa: PTH116 - for every clip of every prompt
-        key = (path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        # Not its time: that says when it was last used. The inode is not given away again while the file is mapped.
+        key = (path, found.st_dev, found.st_ino, found.st_size)
         return self._take(key, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
     def sound(self, key: object, render: Callable[[], Samples]) -> Extent:
