@@ -14,6 +14,8 @@ T = TypeVar("T")
 EPOCH = 1_735_787_045.0
 """What the wall clock says when a virtual loop begins: 2025-01-02 03:04:05 UTC."""
 
+RESOLUTION_S = 1e-6
+
 
 class Stuck(Exception):
     """Nothing will ever happen again: every task waits, and no timer is set. In a test that is a hang, found at once."""
@@ -28,6 +30,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._passed_s = 0.0
         super().__init__(_Leaps(self))
+        # How early a timer may fire. The base class takes the real clock's nanosecond, which after a virtual year is less than
+        # the distance between two floats: a timer that is due could never be reached.
+        self._clock_resolution = RESOLUTION_S
 
     def time(self) -> float:
         """Seconds since the loop was made; only ``leap`` moves it."""
