@@ -72,7 +72,7 @@ class Target:
 
 def redacted(url: str) -> str:
     """A URL as it may be shown: without user information. Any text will do."""
-    return re.sub(r"^(\s*[A-Za-z][-A-Za-z0-9+.]*:)?//[^/?#]*@", r"\1//***@", url)
+    return re.sub(r"^(\s*(?:[A-Za-z][-A-Za-z0-9+.]*:)?)//[^/?#]*@", r"\1//***@", url)
 
 
 @lru_cache(maxsize=1024)
@@ -90,7 +90,7 @@ def parse_target(url: str) -> Target:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise InvalidUrl(redacted(text)) from None
-    if parts.scheme not in ("http", "https") or not host or port == 0:
+    if parts.scheme not in ("http", "https") or not host or port == 0 or "\\" in parts.netloc:
         raise InvalidUrl(redacted(text))
     user_information, _, authority = parts.netloc.rpartition("@")
     return Target(

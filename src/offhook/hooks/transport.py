@@ -129,6 +129,8 @@ def _explained(error: Exception, about: Connecting) -> AttemptFailed:
     """Which of our words an exception of the client means."""
     if about.refused is not None and isinstance(error, aiohttp.ClientConnectorError | RefusedAddress):
         return AttemptFailed("refused-address", f"{about.refused} is not a public address", None)
+    if isinstance(error, aiohttp.InvalidURL):
+        return AttemptFailed("refused-address", _brief(error), None)  # "0x7f.1" and the like: no name, and no proper address
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return AttemptFailed("connect-timeout", "no connection in time", Trouble.CONNECT)
     if isinstance(error, aiohttp.SocketTimeoutError | TimeoutError):
