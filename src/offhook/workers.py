@@ -150,7 +150,8 @@ def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
 
     Standard output is the pipe: whatever libraries print goes to standard error instead.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a service manager stops the whole group; the node lets calls finish first
     os.nice(NICENESS)
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -37,7 +37,8 @@ class HttpServer:
         except OSError as error:
             await self.aclose()
             raise SettingsError(
-                f"HTTP cannot listen on {self._address} ({error.strerror}); is another program there? Set OFFHOOK_HTTP to another host:port"
+                f"HTTP cannot listen on {self._address} ({error.strerror}); is another program there? "
+                "Set OFFHOOK_HTTP to another host:port"
             ) from error
         self.port = self._runner.addresses[0][1]
 

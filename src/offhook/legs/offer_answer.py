@@ -23,7 +23,7 @@ _UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - the old way to say "
 
 
 class NoCommonCodec(Exception):
-    """The descriptions share no audio codec, or there is no usable audio stream: 488 (reference ``hangup-causes.md`` section 6.5)."""
+    """The descriptions share no audio codec, or have no usable audio stream: 488 (reference ``hangup-causes.md`` 6.5)."""
 
 
 @dataclass(frozen=True, slots=True)

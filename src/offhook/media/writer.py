@@ -76,7 +76,8 @@ class Writer:
 
 def main() -> None:
     """Write until the engine has gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     engine, writer, unpacker = socket.socket(fileno=int(sys.argv[1])), Writer(), wire.writings()
     try:
         while octets := engine.recv(2**18):

@@ -50,8 +50,9 @@ def _tick_while_there_are_legs(engine: Engine, commands: Commands) -> None:
 def main() -> None:
     """Serve the switch at the other end of the socket until it has gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # An interrupt at the terminal goes to the whole group; when we end is the switch's decision.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C at a terminal and a service manager's stop go to the whole group; when we end is the switch's decision.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     control = Control(socket.socket(fileno=int(sys.argv[1])))
