@@ -4,15 +4,12 @@ from offhook.xml.elements import (
     DTMF,
     ELEMENTS,
     TABLE,
-    Attribute,
     Conference,
     Dial,
     Document,
-    Element,
     GetDigits,
     GetInput,
     Hangup,
-    Markup,
     Message,
     MultiPartyCall,
     Number,
@@ -29,6 +26,7 @@ from offhook.xml.parse import Parsed, parse
 from offhook.xml.problems import Problem, Severity
 from offhook.xml.serialise import serialise
 from offhook.xml.sip_headers import sip_headers
+from offhook.xml.table import Attribute, Element, Markup
 from offhook.xml.tree import MAX_BYTES
 
 __all__ = [

@@ -5,9 +5,8 @@ Source: the reference page ``xml.md``, sections 3 to 20 and appendix A.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from offhook.audio import BeepPattern
 from offhook.xml.kinds import (
@@ -19,14 +18,18 @@ from offhook.xml.kinds import (
     Hints,
     Integer,
     Key,
+    Keys,
+    KeySequences,
     KeySet,
-    Kind,
     Method,
     Schedule,
+    SipHeaders,
+    Target,
     Text,
     Url,
     Words,
 )
+from offhook.xml.table import Attribute, Content, Element, Markup, attribute, body_text
 
 POST = "POST"
 FORMATS = Choice(("mp3", "wav"))
@@ -49,67 +52,6 @@ MPC_EVENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """An attribute of an element."""
-
-    name: str
-    kind: Kind
-    default: Any
-    meaning: str
-    required: bool = False
-    aliases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The text of an element."""
-
-    meaning: str
-    required: bool = True
-    schemes: tuple[str, ...] = ()
-    """URL schemes that an absolute URL must have; empty: the text is no URL."""
-    strict: bool = False
-    """Another scheme makes the document unusable."""
-
-
-def attribute(name: str, kind: Kind, default: Any, meaning: str, *, required: bool = False, aliases: tuple[str, ...] = ()) -> Any:
-    """A field that is an attribute."""
-    return field(default=default, metadata={"attribute": Attribute(name, kind, default, meaning, required, aliases)})
-
-
-def body_text(meaning: str, *, required: bool = True, schemes: tuple[str, ...] = (), strict: bool = False) -> Any:
-    """A field that is the element's text."""
-    return field(default="", metadata={"content": Content(meaning, required, schemes, strict)})
-
-
-@dataclass(frozen=True, slots=True)
-class Markup:
-    """An SSML tag within ``Speak``."""
-
-    tag: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    content: tuple[str | Markup, ...] = ()
-
-    def __hash__(self) -> int:
-        return hash((self.tag, tuple(sorted(self.attributes.items())), self.content))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
-    """What all elements share."""
-
-    summary: ClassVar[str] = ""
-    section: ClassVar[str] = ""
-    """Of the reference page ``xml.md``."""
-    children_allowed: ClassVar[tuple[str, ...]] = ()
-    ignored: ClassVar[tuple[str, ...]] = ()
-    """Attributes that SDKs write and that mean nothing."""
-
-    line: int = field(default=0, compare=False)
-    """Of the start tag, from 1."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speak(Element):
     summary: ClassVar[str] = "Turns text into speech and plays it to the caller."
@@ -128,7 +70,7 @@ class Play(Element):
     summary: ClassVar[str] = "Plays an audio file (MP3 or WAV) to the caller."
     section: ClassVar[str] = "5"
 
-    url: str = body_text("URL of the file", schemes=("http", "https"))
+    url: str = body_text(Url(), "URL of the file")
     loop: int = attribute("loop", Integer(0), 1, "How often; 0 = again and again until the call ends.")
 
 
@@ -137,7 +79,7 @@ class DTMF(Element):
     summary: ClassVar[str] = "Presses keys towards the other end."
     section: ClassVar[str] = "6"
 
-    digits: str = body_text("`0-9 * # A-D`, `w` = 0.5 s, `W` = 1 s; `@ms` at the end sets the tone length")
+    digits: str = body_text(Keys(), "`0-9 * # A-D`, `w` = 0.5 s, `W` = 1 s; `@ms` at the end sets the tone length")
     async_: bool = attribute("async", Boolean(), True, "Go on with the next element while the keys are being sent.")
 
 
@@ -215,11 +157,11 @@ class Number(Element):
     summary: ClassVar[str] = "A phone number that `Dial` calls."
     section: ClassVar[str] = "10"
 
-    number: str = body_text("E.164, with or without `+`")
-    send_digits: str | None = attribute("sendDigits", Text(200), None, "Keys sent after the answer; `w` = 0.5 s.")
+    number: str = body_text(Target(r"\+?[0-9][0-9 ().\-]{0,30}", "digits, with or without +"), "E.164, with or without `+`")
+    send_digits: str | None = attribute("sendDigits", Keys(), None, "Keys sent after the answer; `w` = 0.5 s.")
     send_on_preanswer: bool = attribute("sendOnPreanswer", Boolean(), False, "Send them during early media.")
     send_digits_mode: str | None = attribute("sendDigitsMode", Choice(("rfc2833", "inband")), None, "How they are sent.")
-    sip_headers: str | None = attribute("sipHeaders", Text(4096), None, "Headers for this leg.")
+    sip_headers: str | None = attribute("sipHeaders", SipHeaders(), None, "Headers for this leg.")
     caller_id: str | None = attribute("callerId", Text(200), None, "Overrides that of `Dial`.")
     caller_name: str | None = attribute("callerName", Text(50), None, "Overrides that of `Dial`.")
 
@@ -229,11 +171,14 @@ class User(Element):
     summary: ClassVar[str] = "A SIP endpoint that `Dial` calls."
     section: ClassVar[str] = "11"
 
-    target: str = body_text("`sip:user@domain`, or the name of an endpoint of this platform")
-    send_digits: str | None = attribute("sendDigits", Text(200), None, "Keys sent after the answer; `w` = 0.5 s.")
+    target: str = body_text(
+        Target(r"(sips?:)?([^@\s<>\"]+@)?[^@\s<>\"]+", "sip:user@domain, or the name of an endpoint"),
+        "`sip:user@domain`, or the name of an endpoint of this platform",
+    )
+    send_digits: str | None = attribute("sendDigits", Keys(), None, "Keys sent after the answer; `w` = 0.5 s.")
     send_on_preanswer: bool = attribute("sendOnPreanswer", Boolean(), False, "Send them during early media.")
     send_digits_mode: str | None = attribute("sendDigitsMode", Choice(("rfc2833", "inband")), None, "How they are sent.")
-    sip_headers: str | None = attribute("sipHeaders", Text(4096), None, "Headers for this leg.")
+    sip_headers: str | None = attribute("sipHeaders", SipHeaders(), None, "Headers for this leg.")
     sip_auth_username: str | None = attribute("sipAuthUsername", Text(200), None, "Digest user name for a challenge.")
     sip_auth_password: str | None = attribute("sipAuthPassword", Text(200), None, "8 to 128 characters; goes with the name.")
     caller_id: str | None = attribute("callerId", Text(200), None, "Overrides that of `Dial`.")
@@ -260,9 +205,9 @@ class Dial(Element):
     confirm_timeout: int = attribute("confirmTimeout", Integer(1, unit="s"), 120, "Limit of the confirmation, in s.")
     callback_url: str | None = attribute("callbackUrl", Url(), None, "Told what happens, as it happens.")
     callback_method: str = attribute("callbackMethod", Method(), POST, "For `callbackUrl`.")
-    digits_match: tuple[str, ...] = attribute("digitsMatch", Words(), (), "Keys of the caller to report.")
-    digits_match_b_leg: tuple[str, ...] = attribute("digitsMatchBLeg", Words(), (), "Keys of the one called to report.")
-    sip_headers: str | None = attribute("sipHeaders", Text(4096), None, "Custom headers on every leg: `k=v,k2=v2`.")
+    digits_match: tuple[str, ...] = attribute("digitsMatch", KeySequences(), (), "Keys of the caller to report.")
+    digits_match_b_leg: tuple[str, ...] = attribute("digitsMatchBLeg", KeySequences(), (), "Keys of the one called to report.")
+    sip_headers: str | None = attribute("sipHeaders", SipHeaders(), None, "Custom headers on every leg: `k=v,k2=v2`.")
     call_type: str = attribute("callType", Choice(("voice", "whatsapp")), "voice", "`whatsapp` cannot be done here.")
     machine_detection: str | None = attribute("machineDetection", Choice(("true", "hangup")), None, "Look for machines.")
     children: tuple[Element, ...] = ()
@@ -273,7 +218,7 @@ class Redirect(Element):
     summary: ClassVar[str] = "Goes on with the document of another URL."
     section: ClassVar[str] = "12"
 
-    url: str = body_text("URL of the document", schemes=("http", "https"))
+    url: str = body_text(Url(), "URL of the document")
     method: str = attribute("method", Method(takes_over=True), POST, "For the URL.")
 
 
@@ -282,7 +227,7 @@ class Hangup(Element):
     summary: ClassVar[str] = "Ends the call, refuses it, or schedules its end."
     section: ClassVar[str] = "13"
 
-    note: str = body_text("ignored", required=False)
+    note: str = body_text(Text(1000), "a note for whoever reads the document; nobody hears it", required=False)
     reason: str | None = attribute("reason", Choice(("rejected", "busy")), None, "What the caller is told.")
     schedule: int | None = attribute("schedule", Schedule(), None, "Hang up that many seconds from now.")
 
@@ -330,7 +275,7 @@ class Conference(Element):
     section: ClassVar[str] = "17"
     ignored: ClassVar[tuple[str, ...]] = ("beep",)
 
-    name: str = body_text("name of the room")
+    name: str = body_text(Text(200), "name of the room")
     muted: bool = attribute("muted", Boolean(), False, "Join muted.")
     enter_sound: str | None = attribute("enterSound", Url(("beep:1", "beep:2")), None, "Played when this member enters.")
     exit_sound: str | None = attribute("exitSound", Url(("beep:1", "beep:2")), None, "Played when this member leaves.")
@@ -352,10 +297,10 @@ class Conference(Element):
     redirect: bool = attribute("redirect", Boolean(), True, "The document that `action` returns takes over.")
     callback_url: str | None = attribute("callbackUrl", Url(), None, "Told what happens.")
     callback_method: str = attribute("callbackMethod", Method(), POST, "For `callbackUrl`.")
-    digits_match: tuple[str, ...] = attribute("digitsMatch", Words(), (), "Keys to report.")
+    digits_match: tuple[str, ...] = attribute("digitsMatch", KeySequences(), (), "Keys to report.")
     floor_event: bool = attribute("floorEvent", Boolean(), False, "Report when this member holds the floor.")
     relay_dtmf: bool = attribute("relayDTMF", Boolean(), True, "Pass keys to the others.")
-    send_digits: str | None = attribute("sendDigits", Text(200), None, "Keys sent into the room after joining.")
+    send_digits: str | None = attribute("sendDigits", Keys(), None, "Keys sent into the room after joining.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,7 +309,7 @@ class MultiPartyCall(Element):
     section: ClassVar[str] = "18"
     children_allowed: ClassVar[tuple[str, ...]] = ("AgentHoldMusic", "CustomerHoldMusic")
 
-    name: str = body_text("name of the multi-party call")
+    name: str = body_text(Text(200), "name of the multi-party call")
     role: str = attribute(
         "role", Choice(("Agent", "Supervisor", "Customer", "ai-agent")), "Customer", "Cannot change later.", required=True
     )
@@ -420,7 +365,10 @@ class MultiPartyCall(Element):
         "relayDTMFInputs", Boolean(), False, "Pass keys to the others.", aliases=("relayDtmfInputs",)
     )
     ai_agent_stream_service_url: str | None = attribute(
-        "aiAgentStreamServiceUrl", Url(schemes=("wss", "ws")), None, "`ai-agent`: WebSocket of the agent."
+        "aiAgentStreamServiceUrl",
+        Url(schemes=("wss", "ws"), absolute=True, maximum=2048),
+        None,
+        "`ai-agent`: WebSocket of the agent.",
     )
     ai_agent_stream_content_type: str = attribute(
         "aiAgentStreamContentType", STREAM_TYPES, "audio/x-l16;rate=8000", "`ai-agent`: codec on the socket."
@@ -442,7 +390,7 @@ class Stream(Element):
     summary: ClassVar[str] = "Sends the call's audio to a WebSocket, and plays what comes back."
     section: ClassVar[str] = "19"
 
-    url: str = body_text("`wss://` or `ws://` URL", schemes=("wss", "ws"), strict=True)
+    url: str = body_text(Url(schemes=("wss", "ws"), absolute=True, maximum=2048), "`wss://` or `ws://` URL", strict=True)
     bidirectional: bool = attribute("bidirectional", Boolean(), False, "The server may send audio back.")
     audio_track: str = attribute("audioTrack", Choice(("inbound", "outbound", "both")), "inbound", "Which audio.")
     stream_timeout: int = attribute("streamTimeout", Integer(1, unit="s"), 86400, "The stream stops then, in s.")
@@ -460,7 +408,7 @@ class Message(Element):
     summary: ClassVar[str] = "A text message: not sent by a voice platform, noted and passed over."
     section: ClassVar[str] = "20"
 
-    text: str = body_text("the message", required=False)
+    text: str = body_text(Text(), "the message", required=False)
     src: str | None = attribute("src", Text(200), None, "Sender.")
     dst: str | None = attribute("dst", Text(4096), None, "Receivers, joined with `<`.")
     type: str | None = attribute("type", Text(20), None, "`sms`.")
@@ -489,18 +437,19 @@ NESTED: tuple[type[Element], ...] = (Number, User)
 ELEMENTS: dict[str, type[Element]] = {each.__name__: each for each in (*TOP_LEVEL, *NESTED)}
 TABLE: dict[type[Element], dict[str, tuple[str, Attribute]]] = {}
 """Per element: attribute name, and each alias → (field name, attribute)."""
+CONTENT: dict[type[Element], tuple[str, Content]] = {}
+"""Per element that has a text: field name, rule."""
+REQUIRED: dict[type[Element], tuple[tuple[str, Attribute], ...]] = {}
+"""Per element: its required attributes, each with its field name."""
 for _element in ELEMENTS.values():
     TABLE[_element] = {}
     for _field in fields(_element):
-        _attribute = _field.metadata.get("attribute")
+        _attribute: Attribute | None = _field.metadata.get("attribute")
         if _attribute is not None:
-            for _name in (_attribute.name, *_attribute.aliases):
-                TABLE[_element][_name] = (_field.name, _attribute)
-
-
-def content_of(element: type[Element]) -> tuple[str, Content] | None:
-    """The field that holds an element's text, and its rule."""
-    return next(((each.name, each.metadata["content"]) for each in fields(element) if "content" in each.metadata), None)
+            TABLE[_element].update(dict.fromkeys((_attribute.name, *_attribute.aliases), (_field.name, _attribute)))
+        if "content" in _field.metadata:
+            CONTENT[_element] = (_field.name, _field.metadata["content"])
+    REQUIRED[_element] = tuple(row for name, row in TABLE[_element].items() if row[1].required and name == row[1].name)
 
 
 @dataclass(frozen=True, slots=True)

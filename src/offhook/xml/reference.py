@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import sys
 
+from offhook import voices
 from offhook.xml import ssml
-from offhook.xml.elements import ELEMENTS, TABLE, Attribute, Element, content_of
+from offhook.xml.elements import CONTENT, ELEMENTS, TABLE
+from offhook.xml.table import Attribute, Element
 
 _HEAD = """# Elements
 
 What a document may hold, made from the tables that read, check and write it (`python -m offhook.xml.reference`).
 A value that is not allowed is replaced by the default, with a line on the call's timeline; `offhook lint` says so beforehand.
+Names are case-sensitive; the words among the values are not. Relative URLs are resolved against that of the document.
 
 """
 
 
 def markdown() -> str:
     """The whole page."""
-    return _HEAD + "\n".join(_element(name, element) for name, element in ELEMENTS.items()) + _speech_tags()
+    return _HEAD + "\n".join(_element(name, element) for name, element in ELEMENTS.items()) + _speech_tags() + _voices()
 
 
 def _element(name: str, element: type[Element]) -> str:
     lines = [f"## {name}", "", element.summary, ""]
-    content = content_of(element)
+    content = CONTENT.get(element)
     if name == "Speak":
         lines += ["**Content:** text and [SSML](#ssml).", ""]
-    elif content is not None and content[1].meaning != "ignored":
+    elif content is not None:
         lines += [f"**Content:** {content[1].meaning}{' (required)' if content[1].required else ''}.", ""]
     if element.children_allowed:
         lines += ["**Children:** " + ", ".join(f"`{child}`" for child in element.children_allowed) + ".", ""]
@@ -57,11 +60,29 @@ def _speech_tags() -> str:
     ]
     for name, tag in ssml.TAGS.items():
         attributes = "; ".join(
-            f"`{key}`{' (required)' if value.required else ''}: {'a language' if key == 'xml:lang' else value.allowed}"
+            f"`{key}`{' (required)' if value.required else ''}: {'a language of the [voices](#voices)' if key == 'xml:lang' else value.allowed}"
             for key, value in tag.attributes.items()
         )
         inside = ", ".join([*(["text"] if tag.text else []), *sorted(tag.children)]) or "nothing"
         lines.append(f"| `{name}` | {_cell(attributes) or '–'} | {inside} |")
+    return "\n".join(lines) + "\n"
+
+
+def _voices() -> str:
+    lines = [
+        "",
+        "## Voices",
+        "",
+        "What `voice` and `language` of `Speak` may ask for. The local engines speak with the nearest voice that they have.",
+        "",
+        "| language | `WOMAN`, `MAN` | named voices |",
+        "| --- | --- | --- |",
+    ]
+    for language in sorted(voices.LANGUAGES):
+        plain = "yes" if language in voices.PLAIN else "–"
+        named = [each for each in voices.POLLY.values() if language in each.languages]
+        shown = ", ".join(f"`Polly.{each.name}` ({'woman' if each.sex == 'f' else 'man'})" for each in named)
+        lines.append(f"| {language} | {plain} | {shown or '–'} |")
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from xml.sax.saxutils import escape, quoteattr
 
-from offhook.xml.elements import TABLE, Document, Element, Markup, Speak, content_of
+from offhook.xml.elements import CONTENT, TABLE, Document, Speak
+from offhook.xml.table import Element, Markup
 
 
 def serialise(document: Document) -> bytes:
@@ -34,7 +35,7 @@ def _attributes(element: Element) -> list[str]:
 def _inner(element: Element) -> str:
     if isinstance(element, Speak):
         return _speech(element.content)
-    found = content_of(type(element))
+    found = CONTENT.get(type(element))
     text = escape(getattr(element, found[0]), _CARRIAGE) if found else ""
     return text + "".join(_element(child) for child in getattr(element, "children", ()))
 

@@ -27,7 +27,7 @@ def sip_headers(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
             continue
         if not equals or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             dropped.append(f"sipHeaders: {part.strip()[:60]!r} is not name=value of letters and digits; it is dropped")
-        elif len(pairs) == MAX_PAIRS:
+        elif len(pairs) == MAX_PAIRS and name not in pairs:
             dropped.append(f"sipHeaders: more than {MAX_PAIRS} pairs; {name!r} is dropped")
         else:
             pairs[name] = value

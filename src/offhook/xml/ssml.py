@@ -10,23 +10,22 @@ from offhook.voices import LANGUAGES
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A rule for an attribute's value: one of some words, or a pattern."""
+    """A rule for an attribute's value: one of some words, or of a shape."""
 
     words: tuple[str, ...] = ()
     pattern: str = ""
+    shape: str = ""
+    """The pattern in words."""
     required: bool = False
 
     def accepts(self, text: str) -> bool:
         """Whether it is allowed."""
-        return text in self.words or (bool(self.pattern) and re.fullmatch(self.pattern, text) is not None)
+        return text in self.words or (bool(self.pattern) and re.fullmatch(self.pattern, text, re.DOTALL) is not None)
 
     @property
     def allowed(self) -> str:
         """In words."""
-        return (
-            ", ".join((*self.words, *([f"the pattern {self.pattern}"] if self.pattern and self.pattern != ".+" else [])))
-            or "any text"
-        )
+        return ", ".join((*self.words, *([self.shape] if self.shape else [])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ TAGS: dict[str, Tag] = {
     "break": Tag(
         {
             "strength": Value(("none", "x-weak", "weak", "medium", "strong", "x-strong")),
-            "time": Value((), r"(10|[0-9](\.[0-9]+)?)s|([0-9]{1,4}|10000)ms"),
+            "time": Value((), r"(10|[0-9](\.[0-9]{1,3})?)s|([0-9]{1,4}|10000)ms", "1s to 10s or 1ms to 10000ms"),
         },
         _NONE,
         text=False,
@@ -54,12 +53,18 @@ TAGS: dict[str, Tag] = {
     "emphasis": Tag({"level": Value(("strong", "moderate", "reduced"))}, _COMMON),
     "lang": Tag({"xml:lang": Value(tuple(sorted(LANGUAGES)), required=True)}, _COMMON | {"p", "s"}),
     "p": Tag({}, _COMMON | {"s"}),
-    "phoneme": Tag({"alphabet": Value(("ipa", "x-sampa", "x-amazon-pinyin")), "ph": Value((), ".+", required=True)}, _NONE),
+    "phoneme": Tag(
+        {"alphabet": Value(("ipa", "x-sampa", "x-amazon-pinyin")), "ph": Value((), ".+", "any text", required=True)}, _NONE
+    ),
     "prosody": Tag(
         {
-            "volume": Value(_LEVELS, r"[+-][0-9]{1,3}(\.[0-9]+)?dB"),
-            "rate": Value(("x-slow", "slow", "medium", "fast", "x-fast"), r"[0-9]{1,4}(\.[0-9]+)?%"),
-            "pitch": Value(("default", "x-low", "low", "medium", "high", "x-high"), r"[+-][0-9]{1,3}(\.[0-9]+)?%"),
+            "volume": Value(_LEVELS, r"[+-][0-9]{1,3}(\.[0-9]{1,3})?dB", "+6dB or -6dB"),
+            "rate": Value(
+                ("x-slow", "slow", "medium", "fast", "x-fast"), r"[0-9]{1,4}(\.[0-9]{1,3})?%", "a percentage such as 90%"
+            ),
+            "pitch": Value(
+                ("default", "x-low", "low", "medium", "high", "x-high"), r"[+-][0-9]{1,3}(\.[0-9]{1,3})?%", "+10% or -10%"
+            ),
         },
         _COMMON | {"p", "s"},
     ),
@@ -88,7 +93,7 @@ TAGS: dict[str, Tag] = {
         },
         _NONE,
     ),
-    "sub": Tag({"alias": Value((), ".+", required=True)}, _NONE),
+    "sub": Tag({"alias": Value((), ".+", "any text", required=True)}, _NONE),
     "w": Tag(
         {"role": Value(("amazon:VB", "amazon:VBD", "amazon:SENSE_1"))},
         frozenset({"break", "emphasis", "phoneme", "prosody", "say-as", "sub"}),
