@@ -133,6 +133,14 @@ class NodeProcess:
         assert len(found) == count
         return found[0]
 
+    def record_of(self, number: str, timeout_s: float = 10.0) -> CallRecord:
+        """Wait for the record of the call to a number; the newest, if there were several."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := [each for each in self.records() if each.to_number == number]):
+            assert time.monotonic() < deadline, f"no record of a call to {number}; log: {self.log.read_text()[-3000:]}"
+            time.sleep(0.05)
+        return found[0]
+
     def _pids(self) -> list[int]:
         """The node and what it started: media engine and workers."""
         pids = [self.process.pid]
