@@ -317,6 +317,21 @@ def test_a_shelf_that_fails_stops_nobody(world, notification, caplog):
     assert "could not be struck off" in caplog.text
 
 
+def test_a_shelf_that_keeps_nothing_does_not_keep_the_customer_from_hearing_of_it(world, notification, caplog):
+    class Full(MemoryShelf):
+        async def add(self, notification):
+            raise OSError("no space left on device")
+
+    async def work(w):
+        await w.hooks.notify(notification(w.customer.url("/")))
+        await _idle(w.hooks)
+        return len(w.customer.requests)
+
+    with caplog.at_level(logging.ERROR):
+        assert _run(world, work, shelf=Full()) == 1
+    assert "without being kept" in caplog.text
+
+
 def test_no_task_is_left_for_a_call_that_is_over(world, notification):
     async def work(w):
         for number in range(50):

@@ -174,8 +174,14 @@ class Hooks:
         return Reply(success.target.base, answer.status, answer.headers.get("Content-Type"), answer.body, duration_ms)
 
     async def notify(self, notification: Notification, observe: Observe = unobserved) -> None:
-        """Put it on the shelf, then deliver it in the background after the earlier ones of its call. Durable on return."""
-        await self._shelf.add(notification)
+        """Put it on the shelf, then deliver it in the background after the earlier ones of its call. Durable on return.
+
+        A shelf that fails is logged, and the notification is delivered all the same: it only would not survive a restart.
+        """
+        try:
+            await self._shelf.add(notification)
+        except Exception:  # noqa: BLE001 - the customer shall hear of it whatever is wrong with our database
+            _log.exception("notification %s of call %s is delivered without being kept", notification.id, notification.call_uuid)
         self.deliver(notification, observe)
 
     def deliver(self, notification: Notification, observe: Observe = unobserved) -> None:

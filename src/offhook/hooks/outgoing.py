@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote_plus
 
 from offhook.hooks.signature import Tokens, signature_headers
 from offhook.hooks.target import Target
+
+_PLAIN = re.compile(r"[-.\w~]*", re.ASCII).fullmatch  # what needs no quoting, and most values do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class Outgoing:
 
 
 def clean(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The parameters with every value encodable: a lone surrogate, from a header that was not UTF-8, becomes ``?``."""
-    return {_encodable(key): _encodable(value) for key, value in parameters.items()}
+    """The parameters sorted by key, every value encodable: a lone surrogate, from a header that was not UTF-8, becomes ``?``."""
+    return {_encodable(key): _encodable(value) for key, value in sorted(parameters.items())}
 
 
 def _encodable(text: str) -> str:
@@ -35,7 +38,7 @@ def form(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text if text.isalnum() and text.isascii() else quote_plus(text)
+    return text if (text.isalnum() and text.isascii()) or _PLAIN(text) else quote_plus(text)
 
 
 def compose(

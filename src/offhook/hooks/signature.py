@@ -9,7 +9,8 @@ import base64
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlparse
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlparse, urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,7 @@ def v3_text(method: str, url: str, parameters: Mapping[str, str], nonce: str) ->
         parameters: the form of a ``POST``, decoded. Ignored for ``GET``.
         nonce: as in the header.
     """
-    parsed = urlparse(url)
-    # Like the validator, which drops ";parameters" of the last path segment with everything else that urlparse cuts off.
-    text = f"{parsed.scheme}://{parsed.netloc}{parsed.path}"
-    query = "&".join(f"{key}={value}" for key, value in sorted(parse_qsl(parsed.query, keep_blank_values=True)))
+    text, query = _base(url), _decoded(urlsplit(url).query)
     if method == "POST" and parameters:
         form = "".join([key + value for key, value in sorted(parameters.items())])
         return f"{text}?{query}{'.' if query else ''}{form}.{nonce}"
@@ -43,8 +41,20 @@ def v3_text(method: str, url: str, parameters: Mapping[str, str], nonce: str) ->
 
 def v2_text(url: str, nonce: str) -> str:
     """What version 2 signs: neither query nor parameters."""
+    return _base(url) + nonce
+
+
+@lru_cache(maxsize=512)
+def _base(url: str) -> str:
+    """Like the validator: ";parameters" of the last path segment go with everything else that urlparse cuts off."""
     parsed = urlparse(url)
-    return f"{parsed.scheme}://{parsed.netloc}{parsed.path}{nonce}"
+    return f"{parsed.scheme}://{parsed.netloc}{parsed.path}"
+
+
+def _decoded(query: str) -> str:
+    if not query:
+        return ""
+    return "&".join(f"{key}={value}" for key, value in sorted(parse_qsl(query, keep_blank_values=True)))
 
 
 def v1_text(url: str, parameters: Mapping[str, str]) -> str:
