@@ -34,9 +34,16 @@ class LegFacts:
     sip_call_id: str = ""
 
 
+def called_user(uri: Uri) -> str:
+    """The user part in plain characters; of a number, without its parameters (``;phone-context=…``, RFC 3966)."""
+    user = unquote(uri.user or "")
+    number = user.partition(";")[0]
+    return number if _NUMBER.fullmatch(number) else user
+
+
 def party(uri: Uri) -> str:
     """A party as webhooks show it: PSTN numbers as digits without ``+``, everybody else as ``sip:user@domain``."""
-    user = unquote(uri.user or "")
+    user = called_user(uri)
     if _NUMBER.fullmatch(user):
         return re.sub(r"\D", "", user)
     return f"sip:{user}@{uri.host}" if user else f"sip:{uri.host}"
@@ -52,7 +59,7 @@ def read(request: Request, *, source: str) -> LegFacts:
     return LegFacts(
         from_number=party(caller.uri),
         to_number=party(request.uri),
-        to_user=unquote(request.uri.user or ""),
+        to_user=called_user(request.uri),
         to_domain=request.uri.host,
         caller_name=(caller.display_name or "").strip()[:100] or None,
         forwarded_from=_forwarded_from(request),
