@@ -60,6 +60,19 @@ async def test_a_directory_that_cannot_be_read_refuses_the_call_with_500(world: 
 
 
 @in_world()
+async def test_a_call_that_is_cancelled_while_its_number_is_looked_up_is_recorded_too(world: World) -> None:
+    world.ledger.reading_takes_s = 1
+    call = await world.dial_in("<Speak>No</Speak>")
+    await world.sleep(0.5)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call.over()
+    (record,) = world.ledger.records
+    assert record.hangup_cause_code == 5010
+    assert call.signals == ["500"]
+
+
+@in_world()
 async def test_a_refusal_is_recorded_even_when_the_store_fails_at_first(world: World) -> None:
     world.ledger.failures_left = 1
     call = await world.dial_in(party=Party(to_number="999", to_user="999"))

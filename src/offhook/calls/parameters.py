@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 import phonenumbers
 
@@ -36,6 +37,7 @@ def standard(call_uuid: str, auth_id: str, facts: Facts, *, direction: str, bega
     return parameters
 
 
+@lru_cache(maxsize=4096)
 def country_of(number: str) -> str | None:
     """The ISO country of a number with country code, ``None`` when it has none."""
     if not (number.isascii() and number.isdigit() and 7 <= len(number) <= 15):

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 LEAVING_S = 5.0
 """A leg that is gone says how it left within this time."""
+CANCELLED = causes.INTERNAL_ERROR.because("the call was cancelled with its node")
 
 
 class Service:
@@ -69,7 +70,11 @@ class Service:
     async def _arrive(self, leg: Leg) -> None:
         call_uuid = self._tools.ids.call_uuid()
         timeline = Timeline(call_uuid, self._tools.clock, self._sinks)
-        application, failure = await self._route(leg.facts.to_user)
+        try:
+            application, failure = await self._route(leg.facts.to_user)
+        except asyncio.CancelledError:
+            await closing.shielded(self._refuse(leg, CANCELLED, timeline, None))
+            raise
         facts, name = leg.facts, application.name if application is not None else ""
         timeline.add(CallArrived(facts.from_number, facts.to_number, "inbound", facts.source, name, facts.sip_call_id))
         leg.observe = timeline.add
@@ -89,7 +94,7 @@ class Service:
             return None, causes.INTERNAL_ERROR.because(f"the number could not be looked up: {error!r}")
 
     async def _run(self, leg: Leg, application: Application, timeline: Timeline, call_uuid: str) -> None:
-        ending = causes.INTERNAL_ERROR.because("the call was cancelled with its node")
+        ending = CANCELLED
         call: Call | None = None
         try:
             async with asyncio.TaskGroup() as scope:

@@ -20,6 +20,8 @@ class Ledger:
     """The hangup requests that were stored with the records."""
     rows: list[TimelineRow] = field(default_factory=list)
     writing_takes_s: float = 0.0
+    reading_takes_s: float = 0.0
+    """How long it takes to look up a number."""
     failures_left: int = 0
     """So many more ``finish`` fail: the disk is full."""
     unreadable: bool = False
@@ -50,6 +52,8 @@ class Ledger:
 
     async def application_for(self, called: str) -> Application | None:
         """The application of a number. Raises ``OSError`` while ``unreadable``."""
+        if self.reading_takes_s:
+            await asyncio.sleep(self.reading_takes_s)
         if self.unreadable:
             raise OSError("the directory cannot be read")
         return self.applications.get(called)

@@ -82,8 +82,12 @@ class Dialled:
     def uuid(self) -> str:
         """Its CallUUID."""
         if self._uuid is None:
-            rows = [row for row in self._world.ledger.rows if row.kind == "call-arrived"]
-            self._uuid = rows[self._world.dialled.index(self)].call_uuid
+            mine = self.caller.facts.sip_call_id
+            rows = self._world.ledger.rows
+            found = [row.call_uuid for row in rows if row.facts.get("sip_call_id") == mine]
+            if not found:
+                raise LookupError("the call has not arrived yet")
+            self._uuid = found[0]
         return self._uuid
 
     @property
@@ -160,11 +164,11 @@ class World:
 
         Args:
             pages: what the answer URL says; or URL → what it says, relative to the answer URL.
-            party: who calls whom; by default ``NUMBER`` is called.
+            party: who calls whom; by default ``NUMBER`` is called. Each call has a Call-ID of its own.
             unusable, early_media, refuses_audio: see ``Caller``.
         """
         self.serve(pages)
-        party = party or Party(to_number=NUMBER, to_user=NUMBER)
+        party = replace(party or Party(to_number=NUMBER, to_user=NUMBER), sip_call_id=f"{len(self.dialled) + 1}@192.0.2.7")
         caller = Caller(party, self.studio, unusable=unusable, early_media=early_media, refuses_audio=refuses_audio)
         task = asyncio.get_running_loop().create_task(self._call(caller), name=f"call {len(self.dialled) + 1}")
         dialled = Dialled(self, caller, task)

@@ -12,7 +12,11 @@ def about(element: PreAnswer) -> str:
 
 
 async def run(element: PreAnswer, call: Call) -> Next | None:
-    """Run the children in a 183; on a call that is answered already they are ordinary audio."""
+    """Run the children in a 183; on a call that is answered already they are ordinary audio.
+
+    A child that loops for ever keeps what follows from being reached. A ``Dial`` behind it is to take the loop over as its music
+    (section 15): that is decided where the document is run, when there is a ``Dial``.
+    """
     call.before_answer = True
     try:
         for child in element.children:
