@@ -68,6 +68,17 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path):
     engine.dispose()
 
 
+def test_only_the_owner_may_read_the_database(tmp_path):
+    async def modes() -> set[int]:
+        store = await Store.open(tmp_path / "offhook.db", clock=Clock())
+        await store.ensure_account(None, None)
+        found = {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        await store.aclose()
+        return found
+
+    assert asyncio.run(modes()) == {0o600}
+
+
 def test_the_version_that_the_code_expects_is_the_last_migration():
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))

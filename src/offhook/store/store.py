@@ -76,6 +76,7 @@ class Store:
         path = _path(where)
         database = Database(path)
         try:
+            path.touch(mode=0o600)  # It holds tokens and who called whom; SQLite would make it readable to everybody.
             await database.write(migrate)
         except (SQLAlchemyError, OSError) as error:
             await database.aclose()
