@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 import threading
@@ -78,6 +79,11 @@ def application() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+
 def test_a_clean_document_prints_nothing_and_succeeds(write) -> None:
     result = run(write("a.xml", GOOD))
     assert (result.exit_code, result.output) == (0, "")
@@ -120,6 +126,13 @@ def test_what_cannot_be_read_is_said_in_one_line(place: str) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert re.fullmatch(rf"{re.escape(place)}: cannot be read: .+\n", result.stderr)
+
+
+def test_a_file_whose_name_is_no_utf_8_can_be_named(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.xml"
+    with open(path, "wb") as file:  # noqa: PTH123 - a Path is of text
+        file.write(BAD)
+    assert "caf\\udce9.xml:2:3: error" in run(os.fsdecode(path)).stdout
 
 
 def test_standard_input_is_a_dash() -> None:
