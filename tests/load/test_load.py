@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -12,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from offhook.node import running
+from offhook.settings import load
 from offhook.testing.live import Customer, NodeProcess, Reply, document, free_port, tone_wav
 
 pytestmark = [pytest.mark.load, pytest.mark.interop]
+TRANSACTION_S = 35
+"""After so long no transaction is left (RFC 3261: 64 * T1)."""
 Scenario = Callable[[str], tuple[str, Path]]
 
 
@@ -69,7 +74,8 @@ def _accounted_for(node: NodeProcess, customer: Customer, calls: int) -> None:
 def test_calls_one_after_another_leave_nothing_behind(
     node: NodeProcess, customer: Customer, sipp_scenario: Scenario, tmp_path: Path, *, full: bool
 ) -> None:
-    calls, warm = (1000, 50) if full else (60, 20)
+    # Transactions live on for 32 s to answer repeats (RFC 3261 section 17): only after that does a node use what it will use.
+    calls, warm = (1000, 500) if full else (60, 20)
     customer.says("/tone.wav", Reply(tone_wav((500, 0.1)), content_type="audio/wav"))
     customer.says("/answer", document("<Play>/tone.wav</Play><Hangup/>"))
     scenario = sipp_scenario("short.xml")
@@ -82,7 +88,6 @@ def test_calls_one_after_another_leave_nothing_behind(
     print(f"{calls} calls one after another in {took:.1f} s; before {before}, after {after}", file=sys.stderr)
     assert after.rtp_sockets == 0
     assert after.processes == before.processes
-    # What grows with the calls themselves would be 1,000 times something; SQLite's page cache and malloc's arenas are not.
     assert after.rss_kb - before.rss_kb < 12_000
 
 
@@ -95,7 +100,7 @@ def test_calls_all_at_once_are_all_served_and_leave_nothing_behind(
     scenario = sipp_scenario("short.xml")
     _load(node, scenario, tmp_path / "warm", calls=calls, at_once=calls, rate=100)
     _accounted_for(node, customer, calls)
-    time.sleep(1)
+    time.sleep(TRANSACTION_S if full else 1)
     before = node.holdings()
     took = _load(node, scenario, tmp_path / "sipp", calls=calls, at_once=calls, rate=100)
     _accounted_for(node, customer, 2 * calls)
@@ -104,3 +109,56 @@ def test_calls_all_at_once_are_all_served_and_leave_nothing_behind(
     assert took < 2 * (6.0 if full else 3.0) + 5, "they did not run at the same time"
     assert after.rtp_sockets == 0
     assert after.rss_kb - before.rss_kb < 12_000
+
+
+def test_no_task_dialog_or_transaction_outlives_its_call(
+    customer: Customer, sipp_scenario: Scenario, tmp_path: Path, *, full: bool
+) -> None:
+    """A node in this process, so that its tasks can be counted."""
+    customer.says("/tone.wav", Reply(tone_wav((500, 0.1)), content_type="audio/wav"))
+    customer.says("/answer", document("<Play>/tone.wav</Play><Hangup/>"))
+    options = {
+        "data": str(tmp_path / "data"),
+        "sip": "127.0.0.1:0",
+        "http": "127.0.0.1:0",
+        "rtp_ports": "36000-37998",
+        "answer_url": customer.url("/answer"),
+        "hangup_url": customer.url("/hangup"),
+        "allow_private_urls": "true",
+    }
+    program, file = sipp_scenario("short.xml")
+
+    async def story() -> None:
+        async with running(load(environment={}, flags=options)) as node:
+            before = asyncio.all_tasks()
+            uri = f"127.0.0.1:{node.parts.stack.port}"
+            command = [
+                program,
+                uri,
+                "-sf",
+                str(file),
+                "-i",
+                "127.0.0.1",
+                "-p",
+                str(free_port()),
+                "-m",
+                "30",
+                "-r",
+                "30",
+                "-nostdin",
+            ]
+            media = ["-mi", "127.0.0.1", "-mp", str(13_000 + os.getpid() % 1_000 * 4)]
+            silent = asyncio.subprocess.DEVNULL
+            sipp = await asyncio.create_subprocess_exec(*command, *media, cwd=tmp_path, stdout=silent, stderr=silent)
+            assert await sipp.wait() == 0
+            for _ in range(100):
+                if asyncio.all_tasks() <= before and not node.live_calls:
+                    break
+                await asyncio.sleep(0.1)
+            assert asyncio.all_tasks() <= before
+            assert (node.live_calls, node.parts.stack.dialogs, node.parts.media.channels) == (0, 0, 0)
+            if full:
+                await asyncio.sleep(TRANSACTION_S)
+                assert node.parts.stack.transactions == 0
+
+    asyncio.run(story())
