@@ -107,6 +107,15 @@ async def test_a_wrong_content_type_is_noted_and_the_document_runs(world: World)
 
 
 @in_world()
+async def test_the_reason_of_a_refusal_is_the_error_and_not_a_warning_before_it(world: World) -> None:
+    call = await world.dial_in(Page("<Response><Say>Hello</Say></Response>", content_type="text/plain"))
+    await call.over()
+    (ended,) = call.events("call-ended")
+    assert "there is no element <Say>" in ended["detail"]
+    assert "content-type" not in ended["detail"]
+
+
+@in_world()
 async def test_a_content_type_with_a_charset_is_fine(world: World) -> None:
     call = await world.dial_in(Page("<Speak>Fine</Speak>", content_type="text/xml; charset=utf-8"))
     await call.over()

@@ -86,7 +86,7 @@ def _parse(call: Call, reply: Reply, kind: UrlKind) -> xml.Document:
     problems = tuple(str(problem) for problem in parsed.problems)
     if parsed.document is None:
         call.note(DocumentRefused(reply.url, problems))
-        raise CallOver(causes.invalid_xml(kind, problems[0] if problems else "not a usable document"))
+        raise CallOver(causes.invalid_xml(kind, str(parsed.refusal)))
     call.note(DocumentLoaded(reply.url, tuple(type(element).__name__ for element in parsed.document.elements), problems))
     call.document_url = reply.url
     return parsed.document
