@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from offhook import __version__
 from offhook.api import HttpServer
 from offhook.calls import CallSettings, DefaultApplication, Service, Sink
 from offhook.clock import Clock
+from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
 from offhook.ids import Ids
 from offhook.legs import accepting
@@ -72,21 +75,25 @@ class Node:
 class Reception:
     """Takes INVITEs: refuses what there is no room for, and runs each call beside the others."""
 
-    def __init__(self, group: asyncio.TaskGroup, settings: Settings) -> None:
-        self._group = group
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._group: asyncio.TaskGroup | None = None
+        self._parts: Parts | None = None
         self._running = 0
-        self.open = True
+        self.open = False
         """Whether new calls are taken."""
-        self.parts: Parts | None = None
+
+    def opens(self, group: asyncio.TaskGroup, parts: Parts) -> None:
+        """Take calls from now on, each as a task of ``group``."""
+        self._group, self._parts, self.open = group, parts, True
 
     def take(self, invite: IncomingInvite) -> None:
         """An INVITE came in."""
-        if self.parts is None or not self.open or self._running >= self._settings.max_calls:
+        if self._group is None or self._parts is None or not self.open or self._running >= self._settings.max_calls:
             invite.refuse(503, headers=[("Retry-After", "10")])
             return
         self._running += 1
-        self._group.create_task(self._run(invite, self.parts), name=f"call {invite.call_id}")
+        self._group.create_task(self._run(invite, self._parts), name=f"call {invite.call_id}")
 
     async def _run(self, invite: IncomingInvite, parts: Parts) -> None:
         """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""
@@ -117,6 +124,7 @@ async def running(
     clock, ids = clock or Clock(), ids or Ids()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as opened:
+        opened.enter_context(_alone_in(settings.data))
         store = await Store.open(settings.data / "offhook.db", clock=clock)
         opened.push_async_callback(store.aclose)
         account, is_new = await store.ensure_account(settings.auth_id, settings.auth_token)
@@ -146,7 +154,7 @@ async def running(
         recovered = await service.recover()
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
-        reception = Reception(await opened.enter_async_context(asyncio.TaskGroup()), settings)
+        reception = Reception(settings)
         stack = Stack(
             host=settings.sip.host,
             port=settings.sip.port,
@@ -159,14 +167,33 @@ async def running(
         http = HttpServer(settings.http, ready=lambda: reception.open)
         await http.start()
         opened.push_async_callback(http.aclose)
-        reception.parts = Parts(store, hooks, media, speech, service, stack, http)
         await stack.start()
         opened.push_async_callback(stack.aclose)
+        parts = Parts(store, hooks, media, speech, service, stack, http)
+        # Last in, first out: every call has ended before anything that it stands on is closed.
+        reception.opens(await opened.enter_async_context(asyncio.TaskGroup()), parts)
         try:
-            yield Node(settings, account, account_is_new=is_new, parts=reception.parts, ids=ids)
+            yield Node(settings, account, account_is_new=is_new, parts=parts, ids=ids)
         finally:
             reception.open = False
             await service.drain(settings.drain_s)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the data folder: two nodes on one would close each other's running calls as left over.
+
+    Raises:
+        SettingsError: another node has it.
+    """
+    with (folder / "node.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(
+                f"another node runs on the data folder {folder}; stop it, or set OFFHOOK_DATA to another one"
+            ) from None
+        yield
 
 
 def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids) -> Hooks:
