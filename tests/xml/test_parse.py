@@ -156,6 +156,7 @@ def test_the_defaults_are_those_of_the_reference() -> None:
         ("method='get'", "method", "GET"),
         ("action='/menu/?a=1&amp;b=2'", "action", "/menu/?a=1&b=2"),
         ("action=''", "action", None),
+        ("invalidDigitsSound=' '", "invalid_digits_sound", None),
         ("invalidDigitsSound='https://a/b.mp3'", "invalid_digits_sound", "https://a/b.mp3"),
     ],
 )
@@ -196,6 +197,23 @@ def test_a_bad_value_gives_way_to_the_default_with_a_warning(inner: str, field: 
 def test_a_warning_names_the_place_the_value_the_rule_and_the_remedy() -> None:
     (problem,) = xml.parse(b"<Response>\n  <GetDigits retries='0'/>\n</Response>").problems
     assert str(problem) == "2:3: warning bad-value GetDigits: retries='0' is not allowed; using 1 (allowed: 1 or more)"
+
+
+@pytest.mark.parametrize(
+    ("inner", "element"),
+    [
+        ("<Speak voice='' language=' '>x</Speak>", xml.Speak(content=("x",))),
+        ("<GetInput action='/a' language='' digitEndTimeout='auto'/>", xml.GetInput(action="/a")),
+        (
+            "<Dial callerId='' callerName='' dialMusic='' sipHeaders=''><Number sendDigits=''>1</Number></Dial>",
+            xml.Dial(children=(xml.Number(number="1"),)),
+        ),
+        ("<Conference enterSound=''>x</Conference>", xml.Conference(name="x")),
+        ("<MultiPartyCall role='Agent' enterSound=''>x</MultiPartyCall>", xml.MultiPartyCall(role="Agent", name="x")),
+    ],
+)
+def test_an_attribute_that_says_nothing_is_as_if_it_were_not_there(inner: str, element: xml.Element) -> None:
+    assert only(inner) == element
 
 
 def test_a_misspelt_attribute_is_ignored_with_a_suggestion() -> None:

@@ -39,7 +39,7 @@ class Kind:
         raise NotImplementedError
 
     def read(self, text: str) -> Any:
-        """The value; raises ``BadValue``."""
+        """The value; ``None`` where nothing is given, and the default stands. Raises ``BadValue``."""
         raise NotImplementedError
 
     def show(self, value: Any) -> str:
@@ -135,9 +135,9 @@ class Text(Kind):
     def allowed(self) -> str:
         return "any text" if self.maximum is None else f"at most {self.maximum} characters"
 
-    def read(self, text: str) -> str:
+    def read(self, text: str) -> str | None:
         text = text.strip()
-        return text if self.maximum is None else text[: self.maximum].rstrip()
+        return (text if self.maximum is None else text[: self.maximum].rstrip()) or None
 
     def doubts(self, text: str) -> Iterable[str]:
         text = text.strip()
@@ -427,8 +427,8 @@ class Keys(Kind):
     def allowed(self) -> str:
         return "0-9 * # A-D, w = 0.5 s, W = 1 s, and @ms at the end for the length of the tones"
 
-    def read(self, text: str) -> str:
-        return text.strip()[: self.MOST]
+    def read(self, text: str) -> str | None:
+        return text.strip()[: self.MOST].rstrip() or None
 
     def doubts(self, text: str) -> Iterable[str]:
         text = text.strip()

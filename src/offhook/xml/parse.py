@@ -189,7 +189,7 @@ class _Parser:
             default = "nothing" if attribute.default is None else kind.show(attribute.default) or "nothing"
             self._bad_value(tag, attribute, text, f"using {default}")
             return
-        if value is None and isinstance(kind, Url):
+        if value is None:
             return
         values[field] = value
         if isinstance(kind, Method) and value not in kind.spellings:

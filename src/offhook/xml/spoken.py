@@ -38,10 +38,7 @@ def content(tag: Tag, findings: Findings) -> tuple[str | Markup, ...]:
 
 
 def judge_voice(tag: Tag, values: dict[str, Any], findings: Findings, *, nearest: bool) -> None:
-    """Whether the vendor's service has this voice; a blank one is none at all."""
-    for name in ("voice", "language"):
-        if values.get(name) == "":
-            del values[name]
+    """Whether the vendor's service has this voice."""
     voice, language = values.get("voice", "WOMAN"), values.get("language", "en-US")
     why = voices.fault(voice, language)
     if why is None:
