@@ -59,13 +59,15 @@ def _speech_tags() -> str:
         "| --- | --- | --- |",
     ]
     for name, tag in ssml.TAGS.items():
-        attributes = "; ".join(
-            f"`{key}`{' (required)' if value.required else ''}: {'a language of the [voices](#voices)' if key == 'xml:lang' else value.allowed}"
-            for key, value in tag.attributes.items()
-        )
+        attributes = "; ".join(_speech_attribute(key, value) for key, value in tag.attributes.items())
         inside = ", ".join([*(["text"] if tag.text else []), *sorted(tag.children)]) or "nothing"
         lines.append(f"| `{name}` | {_cell(attributes) or '–'} | {inside} |")
     return "\n".join(lines) + "\n"
+
+
+def _speech_attribute(name: str, value: ssml.Value) -> str:
+    allowed = "a language of the [voices](#voices)" if name == "xml:lang" else value.allowed
+    return f"`{name}`{' (required)' if value.required else ''}: {allowed}"
 
 
 def _voices() -> str:
