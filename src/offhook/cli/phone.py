@@ -249,7 +249,7 @@ async def _talk(
     ended = asyncio.ensure_future(leg.ended())
     stop = asyncio.ensure_future(hang_up.wait())
     await asyncio.wait([ended, stop], timeout=wishes.for_s, return_when=asyncio.FIRST_COMPLETED)
-    ending: Ending = ended.result() if ended.done() else causes.CALLER_HUNG_UP
+    by, ending = ("the other side", ended.result()) if ended.done() else ("this phone", causes.CALLER_HUNG_UP)
     for task in (*beside, ended, stop):
         task.cancel()
     await asyncio.gather(*beside, ended, stop, return_exceptions=True)
@@ -261,7 +261,6 @@ async def _talk(
     outcome.duration_s = round(clock.now() - began, 2)
     outcome.cause, outcome.source = ending.telephony, ending.source.value
     outcome.heard_sound_s, outcome.loudest_dbov, outcome.spans = ear.sound_s, ear.loudest_dbov, ear.spans
-    by = "the other side" if ended.done() else "this phone"
     screen.line(f"ended by {by} after {outcome.duration_s:.1f} s: {ending.telephony}{_detail(ending)}", "bold")
     if recording is not None:
         screen.line(f"what was heard is in {wishes.record}")
