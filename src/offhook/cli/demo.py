@@ -235,8 +235,9 @@ def _report(outcome: dict[str, Any], webhooks: list[dict[str, Any]], data: Path,
     console.rule("next")
     console.print(
         "Point a softphone at your own node:\n\n"
-        "  offhook serve --dev --answer-url http://127.0.0.1:5001/answer\n"
-        "  python examples/ivr/app.py --port 5001\n\n"
+        "  . .venv/bin/activate\n"
+        "  python examples/ivr/app.py --port 5001 &\n"
+        "  offhook serve --dev --answer-url http://127.0.0.1:5001/answer\n\n"
         "and call [bold]sip:anything@<this machine>:5060[/bold] from Linphone, Zoiper or baresip, without an account,\n"
         "or from this terminal: [bold]offhook call sip:100@127.0.0.1:5060[/bold]"
     )
