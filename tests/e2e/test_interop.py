@@ -124,7 +124,7 @@ def test_sipp_hears_the_prompt_and_its_digits_reach_the_action_url(
         done.stdout[-2000:] + done.stderr + "".join(each.read_text() for each in tmp_path.glob("*errors.log"))
     )
     [chosen] = menu.wait_for("/chosen")
-    assert chosen["Digits"] == "24"
+    assert chosen["Digits"] == "42"
     menu.wait_for("/hangup")
     audio = [each for each in packets if each[1] & 127 == 8]
     sequence = [int.from_bytes(each[2:4]) for each in audio]

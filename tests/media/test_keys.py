@@ -56,6 +56,13 @@ def test_an_end_that_is_repeated_late_is_no_new_press() -> None:
     assert keys.receive(1, 1000, False, event(1, 1280, end=True)) == []
 
 
+def test_recorded_keys_that_are_played_in_another_order_than_they_were_recorded_are_all_heard() -> None:
+    keys = Keys()
+    assert press(keys, 4, 37_120) + press(keys, 2, 23_200) + press(keys, 1, 13_280) == ["4", "2", "1"]
+    for straggler in (37_120, 23_200, 13_280):
+        assert keys.receive(1, straggler, False, event(4, 1280, end=True)) == []
+
+
 def test_a_long_event_in_segments_is_one_press() -> None:
     keys = Keys()
     heard = keys.receive(1, 0, True, event(9, 0xFFFF))
