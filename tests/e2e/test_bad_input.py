@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -359,6 +360,46 @@ def test_a_request_with_a_broken_field_is_answered_with_what_is_wrong(
     customer.says("/answer", document('<Hangup reason="busy"/>'))
     found = _final(node, lambda port: _spoil(port, old, new))
     assert found == status if status else found in {416, 486}
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        bytes(range(256)) * 300,
+        b"INVITE sip:1@127.0.0.1 SIP/2.0\r\nContent-Length: 99999999999\r\n\r\n",
+        b"INVITE sip:1@127.0.0.1 SIP/2.0\r\nX: " + b"a" * 300_000,
+        b"OPTIONS sip:1@127.0.0.1 SIP/2.0\r\nVia: ",
+    ],
+    ids=["a web browser", "noise", "a body without end", "a field without end", "half a message"],
+)
+def test_a_connection_that_brings_no_sip_hurts_nobody_else(octets: bytes, node: NodeProcess, customer: Customer) -> None:
+    customer.says("/answer", document('<Hangup reason="busy"/>'))
+    with socket.create_connection(("127.0.0.1", node.sip_port)) as bad:
+        with suppress(OSError):  # it may be closed while we are still writing
+            bad.sendall(octets)
+        refused = call(node.uri(), transport="tcp")
+    assert isinstance(refused, NotAnswered)
+    assert refused.status == 486
+
+
+def test_an_answer_to_a_late_offer_that_is_no_use_ends_the_call(node: NodeProcess, customer: Customer) -> None:
+    customer.says("/answer", document('<GetDigits timeout="60"/>'))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        udp.settimeout(5)
+        port, server = udp.getsockname()[1], ("127.0.0.1", node.sip_port)
+        udp.sendto(_invite(port, "", call_id="late"), server)
+        while not (answer := udp.recv(65535)).startswith(b"SIP/2.0 200"):
+            pass
+        assert b"m=audio" in answer
+        tag = next(line.partition(b";tag=")[2] for line in answer.split(b"\r\n") if line.startswith(b"To:")).decode()
+        ack = _invite(port, G729, call_id="late").decode().replace("INVITE", "ACK").replace("branch=z9hG4bK", "branch=z9hG4bKa")
+        udp.sendto(ack.replace("To: <sip:1@127.0.0.1>", f"To: <sip:1@127.0.0.1>;tag={tag}").encode(), server)
+        while not udp.recv(65535).startswith(b"BYE"):
+            pass
+    record = _last(node, customer)
+    assert (record.hangup_cause_code, record.hangup_cause) == (5020, "INCOMPATIBLE_DESTINATION")
 
 
 def test_after_all_of_this_the_node_holds_no_more_than_a_fresh_one(node: NodeProcess, customer: Customer) -> None:

@@ -20,6 +20,7 @@ from offhook.testing.live import Customer, NodeProcess, Reply, document, free_po
 HERE = Path(__file__).parent
 PCAPS = Path("/usr/share/sip-tester")
 SWEEP = sweep_wav(2.0)
+SO_RCVBUFFORCE = 33
 PROMPT = (
     '<GetDigits action="/chosen" numDigits="3" timeout="8" finishOnKey="#"><Play>/sweep.wav</Play></GetDigits><Speak>No.</Speak>'
 )
@@ -58,6 +59,7 @@ def _overheard(port: int) -> Iterator[list[bytes]]:
     found: list[bytes] = []
     over = threading.Event()
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)  # all of loopback comes through here
         raw.bind(("lo", 0))
         raw.settimeout(0.1)
 
