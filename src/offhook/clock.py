@@ -16,10 +16,15 @@ class Clock:
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> float:
-        """Loop time, s. Only differences mean anything. Needs a running loop."""
-        return asyncio.get_running_loop().time()
+        """Loop time, s. Only differences mean anything. Needs a running loop, the same one each time until that is closed."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            # Remembered: looking up the running loop is a system call (getpid) in this version of Python.
+            loop = self._loop = asyncio.get_running_loop()
+        return loop.time()
 
     def wall(self) -> datetime:
         """The date and time, UTC, aware."""
