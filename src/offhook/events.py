@@ -11,6 +11,17 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 
+_field_names: dict[str, tuple[str, ...]] = {}
+
+
+def _names(kind: type[Event]) -> tuple[str, ...]:
+    """The fields of an event, looked up once: a call writes a dozen events."""
+    found = _field_names.get(kind.__qualname__)
+    if found is None:
+        found = _field_names[kind.__qualname__] = tuple(field.name for field in fields(kind))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A fact about one call."""
@@ -19,7 +30,7 @@ class Event:
 
     def facts(self) -> dict[str, object]:
         """The fields by name, without those that are ``None`` or empty."""
-        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        pairs = ((name, getattr(self, name)) for name in _names(type(self)))
         return {name: value for name, value in pairs if value is not None and value != "" and value != ()}
 
 
