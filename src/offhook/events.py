@@ -10,15 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-
-_field_names: dict[str, tuple[str, ...]] = {}
+_field_names: dict[type, tuple[str, ...]] = {}
 
 
 def _names(kind: type[Event]) -> tuple[str, ...]:
     """The fields of an event, looked up once: a call writes a dozen events."""
-    found = _field_names.get(kind.__qualname__)
+    found = _field_names.get(kind)
     if found is None:
-        found = _field_names[kind.__qualname__] = tuple(field.name for field in fields(kind))
+        found = _field_names[kind] = tuple(field.name for field in fields(kind))
     return found
 
 
