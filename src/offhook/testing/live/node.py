@@ -25,7 +25,8 @@ from offhook.store import Store
 
 LOOPBACK = "127.0.0.1"
 T = TypeVar("T")
-_FIRST_RTP_PORT, _RTP_PORTS, _BLOCKS = 16_384, 1_200, 15
+_FIRST_RTP_PORT, _RTP_PORTS, _BLOCKS = 16_384, 1_200, 13
+"""All of them lie under 32768: from there on the system picks ports for others, this node's own SIP port among them."""
 _IDLE_CONNECTIONS = 4
 _blocks = itertools.count(os.getpid())
 
