@@ -11,9 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offhook.media.channel import Channel, Digits, Meter, Playback, Recording, RtpPeer
+    from offhook.media.channel import Channel, RtpPeer
     from offhook.media.client import EngineFailed, Media
     from offhook.media.clips import Clips, Fetch, Fetched, nothing_fetched
+    from offhook.media.listening import Digits, Meter
+    from offhook.media.playback import Playback
+    from offhook.media.recordings import Recording
     from offhook.media.wire import Figures
 
 __all__ = [
@@ -33,9 +36,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "channel": ("Channel", "Digits", "Meter", "Playback", "Recording", "RtpPeer"),
+    "channel": ("Channel", "RtpPeer"),
     "client": ("EngineFailed", "Media"),
     "clips": ("Clips", "Fetch", "Fetched", "nothing_fetched"),
+    "listening": ("Digits", "Meter"),
+    "playback": ("Playback",),
+    "recordings": ("Recording",),
     "wire": ("Figures",),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Literal
 from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics, Silence, Sound
 from offhook.errors import LegGone
 from offhook.media import wire
+from offhook.media.listening import Digits, Meter
+from offhook.media.playback import Playback
+from offhook.media.recordings import Recording
 
 if TYPE_CHECKING:
     from offhook.media.client import Media
-
-DIGITS_LIMIT = 128
-"""Keys that wait for somebody who listens; more are lost, the newest first."""
-LEVELS_LIMIT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,132 +43,6 @@ class RtpPeer:
         ipaddress.ip_address(self.host)
         if not 0 < self.port < 65536:
             raise ValueError(f"RTP port {self.port} must be between 1 and 65535")
-
-
-class Playback:
-    """Something that is being played."""
-
-    def __init__(self, channel: Channel, number: int, command: wire.Play, began: float) -> None:
-        self._channel = channel
-        self._command = command
-        self._began = began
-        self._ended: asyncio.Future[PlaybackEnded] = asyncio.get_running_loop().create_future()
-        self.number = number
-        self.stopping = False
-        """It was asked to stop (for the room's own use)."""
-
-    async def wait(self) -> PlaybackEnded:
-        """Wait for its end. Whoever stops waiting does not stop it."""
-        return await asyncio.shield(self._ended)
-
-    def stop(self) -> None:
-        """Stop it; ``wait`` returns when it is silent. No harm when it has ended already."""
-        self.stopping = True
-        if not self._ended.done():
-            self._channel.tell(wire.StopPlaying(self._channel.number, self.number))
-
-    def end(self, ended: PlaybackEnded) -> None:
-        """It has ended (for the room's own use)."""
-        if not self._ended.done():
-            self._ended.set_result(ended)
-
-    def resumed(self, now: float) -> wire.Play:
-        """The command that goes on where it should be by now (for the room's own use)."""
-        command = self._command
-        skip_ms = command.skip_ms + int((now - self._began) * 1000)
-        return wire.Play(command.leg, command.playback, command.tracks, command.stop_on_key, skip_ms)
-
-    def played_ms(self, now: float) -> int:
-        """About how long it has played, when nobody is left to say it exactly (for the room's own use)."""
-        return int((now - self._began) * 1000)
-
-
-class Digits:
-    """The keys pressed since somebody began to listen."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Digit | None] = asyncio.Queue(DIGITS_LIMIT)
-
-    async def get(self) -> Digit:
-        """Wait for the next key. Raises ``LegGone`` when the channel is closed and no key is left."""
-        digit = await self._queue.get()
-        if digit is None:
-            self._queue.put_nowait(None)
-            raise LegGone("the leg has ended")
-        return digit
-
-    def put(self, digit: Digit | None) -> None:
-        """A key was pressed; ``None``: there will be no more (for the room's own use)."""
-        if digit is None and self._queue.full():
-            self._queue.get_nowait()
-        if not self._queue.full():
-            self._queue.put_nowait(digit)
-
-
-class Meter:
-    """The level of what is received, again and again: ``async with channel.meter() as levels: async for level_dbov in
-    levels``."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._levels: asyncio.Queue[float | None] = asyncio.Queue(LEVELS_LIMIT)
-
-    async def __aenter__(self) -> Meter:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
-
-    def __aiter__(self) -> AsyncIterator[float]:
-        return self
-
-    async def __anext__(self) -> float:
-        level = await self._levels.get()
-        if level is None:
-            raise StopAsyncIteration
-        return level
-
-    def close(self) -> None:
-        """Measure no more."""
-        self._channel.unmeter(self)
-
-    def put(self, level_dbov: float | None) -> None:
-        """A level was measured; ``None``: the last one has been (for the room's own use)."""
-        if self._levels.full():
-            self._levels.get_nowait()  # who does not keep up wants the newest
-        self._levels.put_nowait(level_dbov)
-
-
-class Recording:
-    """A WAV file that is being written."""
-
-    def __init__(self, channel: Channel, number: int, path: Path) -> None:
-        self._channel = channel
-        self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._over.add_done_callback(_look_at)
-        self.number = number
-        self.path = path
-
-    async def stop(self) -> int:
-        """End it, wait until the file is complete, return its length in ms. Raises ``OSError`` when it could not be written."""
-        if not self._over.done():
-            self._channel.tell(wire.StopRecording(self._channel.number, self.number))
-        return await asyncio.shield(self._over)
-
-    def end(self, duration_ms: int, error: str) -> None:
-        """The file is complete, or will never be (for the room's own use)."""
-        if self._over.done():
-            return
-        if error:
-            self._over.set_exception(OSError(f"{self.path}: {error}"))
-        else:
-            self._over.set_result(duration_ms)
-
-
-def _look_at(over: asyncio.Future[int]) -> None:
-    """A recording that fails while nobody waits for it is no error of the loop's."""
-    if not over.cancelled():
-        over.exception()
 
 
 class Channel:
