@@ -55,13 +55,3 @@ def test_legs_of_both_codecs_share_a_matrix() -> None:
     # mu-law has two zeros; everything else comes back as it was.
     assert np.array_equal(np.where(again == 0xFF, 0x7F, again)[0], np.where(octets == 0xFF, 0x7F, octets)[0])
     assert np.array_equal(again[599], octets[599])
-
-
-def test_a_missing_frame_becomes_silence_of_its_codec() -> None:
-    octets = np.zeros((3, 160), np.uint8)
-    codecs.fill_gaps(octets, np.array([False, True, False]), np.array([Codec.PCMU, Codec.PCMU, Codec.PCMA], np.uint8))
-    samples = np.empty((3, 160), np.int16)
-    codecs.decode(octets, np.array([0, 0, 1], np.uint8), samples)
-    assert not samples[0].any()
-    assert samples[1].all()
-    assert np.abs(samples[2]).max() == 8  # A-law has no zero

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.media.engine.arrays import BLOCK, Flags, Matrix, Octets, Samples
+from offhook.media.engine.arrays import BLOCK, Matrix, Octets, Samples
 
 
 class Codec(IntEnum):
@@ -18,6 +18,8 @@ class Codec(IntEnum):
     PCMA = 1
 
 
+TABLE_CODECS = frozenset({Codec.PCMU, Codec.PCMA})
+"""Those whose octets stand for a sample each, whatever came before."""
 SILENCE_OCTET = np.array([0xFF, 0xD5], np.uint8)
 """What stands for a sample of nothing, by codec."""
 
@@ -100,13 +102,6 @@ def encode(samples: Samples, codecs: Octets, octets: Octets) -> None:
     others = np.flatnonzero(codecs)
     if others.size:
         octets[others] = _ENCODING[Codec.PCMA][samples[others].view(np.uint16)]
-
-
-def fill_gaps(octets: Octets, present: Flags, codecs: Octets) -> None:
-    """Put silence where no frame has come in time (loss concealment will stand here)."""
-    if not present.all():
-        absent = np.flatnonzero(~present)
-        octets[absent] = SILENCE_OCTET[codecs[absent], np.newaxis]
 
 
 def linear(codec: Codec, octets: bytes) -> Matrix:

@@ -1,7 +1,9 @@
 """The jitter ring: packets go in by their timestamp, one frame a tick comes out (RFC 3550; ITU-T G.114 for why it is short).
 
-The playout point is fixed when a stream begins: its first frame is played ``DELAY_FRAMES`` ticks after it came. A stream that
-is found to run beside that point for a while (drift, a changed path) is set up anew or moved by one frame.
+The playout delay of each leg follows its network. A stream begins ``DELAY_FRAMES`` behind its first packet. Where packets come
+too late again and again it grows at once, by as much as the worst of them was late; where for a whole window every packet has
+waited longer than it had to, it shrinks by one frame: in a pause of speech, or after a while wherever it is, and then two frames
+are faded into one. A clock that runs faster or slower than ours is the same thing, only slower.
 """
 
 from __future__ import annotations
@@ -9,22 +11,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.media.engine.arrays import FRAME_SAMPLES, Flags, Numbers, Octets, Slots
-from offhook.media.engine.codecs import SILENCE_OCTET
+from offhook.media.engine import codecs
+from offhook.media.engine.arrays import FRAME_SAMPLES, Flags, Numbers, Octets, Samples, Slots
+from offhook.media.engine.codecs import SILENCE_OCTET, TABLE_CODECS, Codec
 from offhook.media.engine.legs import RING_SLOTS, Legs
 
 DELAY_FRAMES = 2
-"""40 ms, to which the wait for the next tick adds 0 to 20 ms."""
+"""40 ms at the beginning, to which the wait for the next tick adds 0 to 20 ms."""
+SPARE_FRAMES = 1
+"""20 ms: how long even the slowest packets wait in a stream that has settled."""
+MOST_FRAMES = 10
+"""200 ms: the fastest packets of a stream never wait longer."""
+WINDOW_TICKS = 100
+"""2 s, after which it is looked whether a leg could do with less."""
+LATE_TICKS = 3
+"""Ticks of a window in which something came too late, after which the delay grows. One stall is no reason: it is over."""
+PATIENCE_TICKS = 150
+"""3 s: for so long the shrinking waits for a pause of speech."""
+LOST_TICKS = 5
+"""When for so long nothing at all has come in time, and growing did not help, the stream is somewhere else."""
 LATE_LIMIT = -50
 """Frames. What is a second late or more belongs to a stream that has jumped."""
-LATE_TICKS = 5
-"""When for so long nothing has come in time, the playout point is wrong. (Many late packets at once are only the end of a
-stall.)"""
-DEEP_FRAMES = DELAY_FRAMES + 2
-DEEP_RUN = 50
-"""A second of packets that all wait longer than they need to: play one frame less."""
 SEQUENCE_JUMP = 3000
 """Beyond this the sender has started its numbers anew (RFC 3550 appendix A.1, MAX_DROPOUT)."""
+UNSEEN = 2**14
+"""The least wait in a window in which nothing came."""
 
 
 def account(
@@ -39,13 +50,13 @@ def account(
     ahead = _ahead(legs, now, slots, timestamp)
     known = legs.synced[slots] & (legs.ssrc_in[slots] == ssrc) & (ahead >= LATE_LIMIT) & (ahead < RING_SLOTS)
     late_since = legs.late_since[slots]
-    known &= (late_since < 0) | (tick - late_since < LATE_TICKS)
+    known &= (late_since < 0) | (tick - late_since < LOST_TICKS)
     if not known.all():
         rows = legs.index[: legs.count][slots]
         for i in np.flatnonzero(~known):
             _begin(legs, tick, int(rows[i]), int(sequence[i]), int(timestamp[i]), int(ssrc[i]))
         ahead = _ahead(legs, now, slots, timestamp)
-    _follow(legs, tick, slots, ahead)
+    ahead += _follow(legs, tick, slots, ahead)
     _count(legs, tick, slots, sequence, timestamp, ahead)
     return tick + ahead
 
@@ -70,24 +81,115 @@ def _begin(legs: Legs, tick: int, slot: int, sequence: int, timestamp: int, ssrc
     legs.origin[slot] = (timestamp - FRAME_SAMPLES * (tick + DELAY_FRAMES)) & 0xFFFFFFFF
     legs.begins_at[slot] = tick + DELAY_FRAMES
     legs.transit[slot] = _signed(tick * FRAME_SAMPLES - timestamp)
-    legs.late_since[slot], legs.deep_run[slot] = -1, 0
+    _forget_window(legs, slot)
+    legs.most_before[slot], legs.late_since[slot], legs.shrink_by[slot] = 0, -1, 0
 
 
 def _signed(number: int) -> int:
     return ((number + 2**31) & 0xFFFFFFFF) - 2**31
 
 
-def _follow(legs: Legs, tick: int, slots: Slots, ahead: Numbers) -> None:
-    """Watch for streams that have drifted away from their playout point."""
-    late, deep = ahead < 0, ahead > DEEP_FRAMES
-    since = legs.late_since[slots]
-    if late.any() or (since >= 0).any():
-        legs.late_since[slots] = np.where(late, np.where(since < 0, tick, since), -1)
-    if deep.any() or legs.deep_run[slots].any():
-        legs.deep_run[slots] = (legs.deep_run[slots] + 1) * deep
-        overfull = legs.index[: legs.count][slots][legs.deep_run[slots] >= DEEP_RUN]
-        legs.origin[overfull] += np.uint32(FRAME_SAMPLES)
-        legs.deep_run[overfull] = 0
+def _forget_window(legs: Legs, rows: int | slice) -> None:
+    legs.least[rows], legs.most[rows], legs.late_ticks[rows], legs.worst[rows] = UNSEEN, 0, 0, 0
+
+
+def _follow(legs: Legs, tick: int, slots: Slots, ahead: Numbers) -> Numbers | int:
+    """Note how long the packets wait; where they come too late again and again, let the leg wait longer.
+
+    Returns:
+        The frames by which each packet is played later than it would have been.
+    """
+    legs.least[slots] = np.minimum(legs.least[slots], ahead)
+    legs.most[slots] = np.maximum(legs.most[slots], ahead)
+    late, since = ahead < 0, legs.late_since[slots]
+    if (since >= 0).any():
+        legs.late_since[slots] = np.where(late, since, -1)
+    if not late.any():
+        return 0
+    rows = legs.index[: legs.count][slots]
+    tardy = rows[late]
+    legs.late_since[tardy] = np.where(legs.late_since[tardy] < 0, tick, legs.late_since[tardy])
+    legs.worst[tardy] = np.maximum(legs.worst[tardy], -ahead[late])
+    legs.late_ticks[tardy] += legs.late_at[tardy] != tick  # what comes in one burst was held up once
+    legs.late_at[tardy] = tick
+    room = MOST_FRAMES - np.maximum(legs.most[tardy], legs.most_before[tardy])
+    by = np.minimum(legs.worst[tardy] + SPARE_FRAMES, room)
+    growing = (legs.late_ticks[tardy] >= LATE_TICKS) & (by > 0)
+    if not growing.any():
+        return 0
+    grown = np.zeros(legs.count, np.int64)
+    grown[tardy[growing]] = by[growing]
+    for frames in np.unique(by[growing]).tolist():
+        _delay(legs, tick, tardy[growing & (by == frames)], frames)
+    return grown[slots]
+
+
+def _delay(legs: Legs, tick: int, rows: NDArray[np.intp], frames: int) -> None:
+    """Play everything of these legs so many frames later; what waits already moves on in the ring."""
+    due = legs.due_at[:, rows]
+    due = np.where((due >= tick) & (due + frames < tick + RING_SLOTS), due + frames, -1)
+    legs.due_at[:, rows] = np.roll(due, frames, axis=0)
+    legs.ring[:, rows] = np.roll(legs.ring[:, rows], frames, axis=0)
+    legs.origin[rows] -= np.uint32(frames * FRAME_SAMPLES)
+    legs.latest_due[rows] += frames
+    legs.least[rows], legs.late_ticks[rows], legs.worst[rows] = UNSEEN, 0, 0
+    legs.most[rows] += frames
+    legs.shrink_by[rows], legs.late_since[rows] = 0, -1
+    for row in rows.tolist():
+        edge = legs.rows[row].edge
+        if edge is not None:
+            edge.shift(tick, frames)
+
+
+def settle(legs: Legs, tick: int) -> None:
+    """Look at the legs whose window is over, a few every tick; let those that wait for nothing wait one frame less."""
+    over = slice(tick % WINDOW_TICKS, legs.count, WINDOW_TICKS)
+    least = legs.least[over]
+    if least.size:
+        spare = ((least > SPARE_FRAMES) & (least < UNSEEN)) | (legs.most[over] > MOST_FRAMES)
+        spare &= legs.shrink_by[over] == 0
+        if spare.any():
+            legs.shrink_by[over] = np.where(spare, tick + PATIENCE_TICKS, legs.shrink_by[over])
+        legs.most_before[over] = legs.most[over]
+        _forget_window(legs, over)
+    by = legs.shrink_by[: legs.count]
+    if by.any():
+        ripe = (by > 0) & ((legs.quiet[: legs.count] > 1) | (by <= tick))
+        for slot in np.flatnonzero(ripe).tolist():
+            _hurry(legs, tick, slot)
+            legs.shrink_by[slot] = 0
+
+
+def _hurry(legs: Legs, tick: int, slot: int) -> None:
+    """Play everything of a leg one frame earlier: the two that come next become one."""
+    this, following = tick & (RING_SLOTS - 1), (tick + 1) & (RING_SLOTS - 1)
+    if legs.due_at[this, slot] == tick and legs.due_at[following, slot] == tick + 1:
+        codec = Codec(int(legs.codec[slot]))
+        if codec in TABLE_CODECS:  # of the others, each frame leans on the one before it: the first is just left out
+            legs.ring[following, slot] = _faded(codec, legs.ring[this, slot], legs.ring[following, slot])
+    elif legs.due_at[this, slot] == tick:
+        legs.ring[following, slot], legs.due_at[following, slot] = legs.ring[this, slot], tick + 1
+    due = legs.due_at[:, slot]
+    legs.due_at[:, slot] = np.roll(np.where(due > tick, due - 1, -1), -1)
+    legs.ring[:, slot] = np.roll(legs.ring[:, slot], -1, axis=0)
+    legs.origin[slot : slot + 1] += np.uint32(FRAME_SAMPLES)  # an array wraps round, a single number complains
+    legs.latest_due[slot] -= 1
+    edge = legs.rows[slot].edge
+    if edge is not None:
+        edge.shift(tick, -1)
+
+
+_FADE_IN = np.linspace(0, 1, FRAME_SAMPLES, dtype=np.float32)
+
+
+def _faded(codec: Codec, first: Octets, second: Octets) -> Octets:
+    """One frame that begins as the first and ends as the second."""
+    a, b = (codecs.linear(codec, octets.tobytes()) for octets in (first, second))
+    mixed: Samples = (a * (1 - _FADE_IN) + b * _FADE_IN).astype(np.int16)
+    octets = np.empty((1, FRAME_SAMPLES), np.uint8)
+    codecs.encode(mixed[np.newaxis], np.array([codec], np.uint8), octets)
+    faded: Octets = octets[0]
+    return faded
 
 
 def _count(
@@ -96,6 +198,9 @@ def _count(
     legs.received[slots] += 1
     legs.heard_at[slots] = tick
     moved = (sequence - legs.sequence_highest[slots].astype(np.uint16)).view(np.int16)
+    idle = (legs.latest_due[slots] < tick) & (moved == 1)
+    if idle.any():  # the sender was silent (RFC 3551 section 4.1): nothing is missing before this packet
+        legs.begins_at[slots] = np.where(idle, tick + ahead, legs.begins_at[slots])
     if (moved <= 0).any():
         legs.reordered[slots] += moved < 0
         moved = np.maximum(moved, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ RING_SLOTS = 16
 DATAGRAM_ROOM = 576
 """Octets of a receive row. RTP with 60 ms of G.711 needs 492. An odd number of cache lines, so that rows spread over the whole
 cache."""
+HISTORY = 3
+"""Ticks whose samples are kept: this one and the two before it."""
+SUBSTITUTE_SAMPLES = 3 * FRAME_SAMPLES
 PACKET_OCTETS = 12 + FRAME_SAMPLES
 NOTHING = 2**62
 """Samples left of the nothing that a leg plays when it plays nothing."""
@@ -70,9 +73,18 @@ class Leg:
     lost_after: int = 0
     """Ticks without a packet after which it is to be told that nothing comes any more; 0: never."""
     loss_request: int = 0
+    edge: Edge | None = None
+    """What keeps its frames where they do not fit into the ring; ``None``: they do."""
     keys: Keys | None = None
     playing: Playing | None = None
     dialling: list[Dialling] = field(default_factory=list)
+
+
+class Edge(Protocol):
+    """Encoded frames of a leg whose codec has frames of no fixed length."""
+
+    def shift(self, tick: int, frames: int) -> None:
+        """What is due from ``tick`` on is due so many frames later; with -1 earlier, and one of the next two is left out."""
 
 
 class Legs:
@@ -95,7 +107,19 @@ class Legs:
     """The tick before which nothing of this stream can be missing."""
     late_since: Numbers
     """The tick since which everything that comes is late; -1: it is not."""
-    deep_run: NDArray[np.int16]
+    # How long its packets wait to be played, frames, in this window (see ``jitter``)
+    least: Numbers
+    most: Numbers
+    most_before: Numbers
+    """In the window before this one."""
+    worst: Numbers
+    """By how many frames the latest one was too late."""
+    late_ticks: Numbers
+    """Ticks in which one was."""
+    late_at: Numbers
+    """The last of them."""
+    shrink_by: Numbers
+    """The tick by which its delay is to have shrunk, in a pause of speech if there is one before; 0: it need not."""
     misses: NDArray[np.int16]
     """Ticks in a row in which a flowing leg had no packet; of another leg, ticks in which it had one."""
     read_again_until: Numbers
@@ -112,7 +136,16 @@ class Legs:
     jitter: Reals
     """In samples."""
     # Heard
+    pcms: Samples
+    """``[3, legs, 160]``: this tick's samples and those of the two before it, in turns."""
     pcm: Samples
+    """``[legs, 160]``: of this tick, one of ``pcms``."""
+    gap: Numbers
+    """Ticks in a row for which no frame was there."""
+    noise: Reals
+    """RMS of the comfort noise that stands in for what the peer does not send; 0: none was asked for."""
+    substitute: Samples
+    """``[legs, 480]``: what is played in the place of frames that are missing."""
     power: Reals
     """Mean square of the samples of this tick."""
     quiet: Numbers
@@ -152,7 +185,13 @@ class Legs:
         "latest_due": _Column(np.int64, fill=-1),
         "begins_at": _Column(np.int64),
         "late_since": _Column(np.int64, fill=-1),
-        "deep_run": _Column(np.int16),
+        "least": _Column(np.int64, fill=2**14),
+        "most": _Column(np.int64),
+        "most_before": _Column(np.int64),
+        "worst": _Column(np.int64),
+        "late_ticks": _Column(np.int64),
+        "late_at": _Column(np.int64, fill=-1),
+        "shrink_by": _Column(np.int64),
         "misses": _Column(np.int16),
         "read_again_until": _Column(np.int64),
         "sequence_highest": _Column(np.int64),
@@ -164,7 +203,10 @@ class Legs:
         "concealed": _Column(np.int64),
         "transit": _Column(np.int32),
         "jitter": _Column(np.float32),
-        "pcm": _Column(np.int16, (FRAME_SAMPLES,)),
+        "pcms": _Column(np.int16, (FRAME_SAMPLES,), before=(HISTORY,)),
+        "gap": _Column(np.int64, fill=2**20),
+        "noise": _Column(np.float32),
+        "substitute": _Column(np.int16, (SUBSTITUTE_SAMPLES,)),
         "power": _Column(np.float32),
         "quiet": _Column(np.int64),
         "meter_every": _Column(np.int64),
@@ -222,6 +264,10 @@ class Legs:
         self.count -= 1
         self.version += 1
 
+    def turn(self, tick: int) -> None:
+        """``pcm`` is from now on that of this tick."""
+        self.pcm = self.pcms[tick % HISTORY]
+
     def statistics(self, leg: Leg, request: int) -> wire.Statistics:
         """What the leg's RTP went through so far."""
         if leg.slot < 0:
@@ -248,4 +294,5 @@ class Legs:
         flat_rx, flat_tx = rx.cast("B"), tx.cast("B")
         self.rx_rows = [flat_rx[at : at + DATAGRAM_ROOM] for at in range(0, len(flat_rx), DATAGRAM_ROOM)]
         self.tx_rows = [flat_tx[at : at + PACKET_OCTETS] for at in range(0, len(flat_tx), PACKET_OCTETS)]
+        self.turn(0)
         self.index: NDArray[np.intp] = np.arange(self.capacity, dtype=np.intp)

@@ -9,7 +9,7 @@ from collections import deque
 
 from offhook.audio import PlaybackEnd
 from offhook.media import wire
-from offhook.media.engine import codecs, jitter, levels, playing
+from offhook.media.engine import codecs, concealment, jitter, levels, playing
 from offhook.media.engine.arena import Arena
 from offhook.media.engine.beeps import BeepWatches
 from offhook.media.engine.control import Control
@@ -60,9 +60,11 @@ class Engine:
         self.reception.run(tick)
         marks.append(clock())
 
+        jitter.settle(legs, tick)
         octets, present = jitter.due_now(legs, tick)
-        codecs.fill_gaps(octets, present, legs.codec[:count])
+        legs.turn(tick)
         codecs.decode(octets, legs.codec[:count], legs.pcm[:count])
+        concealment.conceal(legs, present, tick)
         marks.append(clock())
 
         levels.measure(legs, self._scratch)

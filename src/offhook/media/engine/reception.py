@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from offhook.media.engine import jitter, rtp
 from offhook.media.engine.arrays import Matrix, Slots
+from offhook.media.engine.concealment import COMFORT_NOISE, noise_rms
 from offhook.media.engine.keys import Press
 from offhook.media.engine.legs import PACKET_OCTETS, Leg, Legs
 from offhook.media.engine.rtp import HEADER_OCTETS, VERSION_2
@@ -220,6 +221,8 @@ class Reception:
         if packet.payload_type == leg.event_payload_type and leg.keys is not None:
             for press in leg.keys.receive(packet.ssrc, packet.timestamp, packet.marker, packet.payload):
                 self._pressed(leg, press)
+        elif packet.payload_type == COMFORT_NOISE:
+            self._legs.noise[leg.slot] = noise_rms(packet.payload[0])
         elif packet.payload_type == leg.payload_type:
             jitter.account(
                 self._legs,
