@@ -82,9 +82,30 @@ class LegGone(PeerFault):
     """The far end has left: what was asked of this leg cannot be done any more."""
 
 
+class NoMedia(OffhookError):
+    """There is no room for the sound of another leg: the call is refused with 503 and ``Retry-After``."""
+
+
+class MediaBusy(NoMedia):
+    """The media engine has as many legs as it can keep in time."""
+
+    def __str__(self) -> str:
+        return "the media engine is working to capacity; running calls go first"
+
+
 @dataclass(eq=False)
-class NoMediaPort(OffhookError):
-    """Every RTP port of the configured range is in use: the call is refused with 503 and ``Retry-After``."""
+class NoDescriptor(NoMedia):
+    """A leg needs sockets, and the system lets this process have no more."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"no file descriptor is left for another call, the limit is {self.limit}; raise it (ulimit -n, LimitNOFILE)"
+
+
+@dataclass(eq=False)
+class NoMediaPort(NoMedia):
+    """Every RTP port of the configured range is in use."""
 
     low: int
     high: int

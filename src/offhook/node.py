@@ -89,11 +89,15 @@ class Reception:
 
     def take(self, invite: IncomingInvite) -> None:
         """An INVITE came in."""
-        if self._group is None or self._parts is None or not self.open or self._running >= self._settings.max_calls:
+        if self._group is None or self._parts is None or not self.open or self._full(self._parts):
             invite.refuse(503, headers=[("Retry-After", "10")])
             return
         self._running += 1
         self._group.create_task(self._run(invite, self._parts), name=f"call {invite.call_id}")
+
+    def _full(self, parts: Parts) -> bool:
+        """As many calls as are allowed, or as the media engine can keep in time: those that run go first."""
+        return self._running >= self._settings.max_calls or parts.media.busy
 
     async def _run(self, invite: IncomingInvite, parts: Parts) -> None:
         """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""

@@ -26,7 +26,7 @@ def play(*tracks: wire.Track, skip_ms: int = 0) -> tuple[Legs, Leg]:
     legs, leg = Legs(), Leg(1, None)  # type: ignore[arg-type]
     legs.admit(leg)
     leg.playing = playing.Playing.begin(wire.Play(1, 1, tracks, False, skip_ms), ARENA)
-    playing.start(legs, leg.slot)
+    playing.start(legs, leg.slot, leg.playing)
     return legs, leg
 
 
@@ -144,3 +144,51 @@ def test_addresses_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         extent = arena.clip(clip(tmp_path, 3000, start).path)
         assert arena.samples[extent.at] == start
         arena.release(extent)
+
+
+def test_what_is_paused_is_silent_and_goes_on_at_the_very_sample(tmp_path: Path) -> None:
+    legs, leg = play(wire.Track((clip(tmp_path, 1000),), 1))
+    assert leg.playing is not None
+    before, _ = hear(legs, 2)
+    playing.pause(legs, 0, leg.playing)
+    playing.pause(legs, 0, leg.playing)
+    assert playing.played_ms(legs, 0, leg.playing) == 40
+    assert hear(legs, 5) == ([0] * 800, None)
+    playing.resume(legs, 0, leg.playing)
+    after, _ = hear(legs, 10)
+    assert before + after[: 1000 - 320] == list(range(1, 1001))
+
+
+@pytest.mark.parametrize("position_ms", [0, 20, 35, 90, 120, 270])
+def test_seeking_goes_to_any_place_of_the_playlist_repetitions_included(tmp_path: Path, position_ms: int) -> None:
+    once = list(range(1, 1001))
+    legs, leg = play(wire.Track((clip(tmp_path, 1000),), 3))
+    assert leg.playing is not None
+    hear(legs, 3)
+    playing.seek(legs, 0, leg.playing, position_ms)
+    heard, _ = hear(legs, 5)
+    assert heard == (once * 3)[position_ms * 8 : position_ms * 8 + 800]
+    assert playing.played_ms(legs, 0, leg.playing) == position_ms + 100
+
+
+def test_seeking_behind_the_end_ends_it_and_while_it_is_paused_waits(tmp_path: Path) -> None:
+    legs, leg = play(wire.Track((clip(tmp_path, 1000),), 1))
+    assert leg.playing is not None
+    playing.pause(legs, 0, leg.playing)
+    playing.seek(legs, 0, leg.playing, 50)
+    assert hear(legs, 2) == ([0] * 320, None)
+    playing.resume(legs, 0, leg.playing)
+    assert hear(legs, 1)[0] == list(range(401, 561))
+    playing.seek(legs, 0, leg.playing, 10_000)
+    assert hear(legs, 3) == ([0] * 160, 0)
+
+
+def test_a_playlist_that_an_engine_takes_over_paused_stays_paused(tmp_path: Path) -> None:
+    legs, leg = Legs(), Leg(1, None)  # type: ignore[arg-type]
+    legs.admit(leg)
+    tracks = (wire.Track((clip(tmp_path, 1000),), 1),)
+    leg.playing = playing.Playing.begin(wire.Play(1, 1, tracks, False, 40, paused=True), ARENA)
+    playing.start(legs, 0, leg.playing)
+    assert hear(legs, 3) == ([0] * 480, None)
+    playing.resume(legs, 0, leg.playing)
+    assert hear(legs, 1)[0] == list(range(321, 481))

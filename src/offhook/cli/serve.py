@@ -94,12 +94,8 @@ async def _serve(settings: Settings) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """A call takes a UDP socket: ask for as many descriptors as the system lets us have, and say when that is few."""
+    """A call takes a UDP socket: ask for as many descriptors as we may have. The media plane says when that is few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = hard if hard != resource.RLIM_INFINITY else max(soft, MIN_DESCRIPTORS)
     if wanted > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < 4096:
-        logging.getLogger(__name__).warning(
-            "only %d file descriptors: room for about %d calls; raise it with ulimit -n", wanted, wanted // 3
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from offhook import causes
 from offhook.causes import Ending
-from offhook.errors import LegGone, NoMediaPort
+from offhook.errors import LegGone, NoMedia
 from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Noted
 from offhook.legs import facts, offer_answer
 from offhook.legs.leg import Leg, reason_header
@@ -99,7 +99,7 @@ class IncomingLeg(Leg):
         if self._answer is None:
             try:
                 local = self._local()
-            except NoMediaPort as error:
+            except NoMedia as error:
                 self._refuse(causes.OVERLOADED)
                 self._finish(causes.OVERLOADED.because(str(error)))
                 raise LegGone(str(error)) from error

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from offhook.media.listening import Digits, Meter
     from offhook.media.playback import Playback
     from offhook.media.recordings import Recording
+    from offhook.media.taps import Injection, Tap
     from offhook.media.wire import Figures
 
 __all__ = [
@@ -27,11 +28,13 @@ __all__ = [
     "Fetch",
     "Fetched",
     "Figures",
+    "Injection",
     "Media",
     "Meter",
     "Playback",
     "Recording",
     "RtpPeer",
+    "Tap",
     "nothing_fetched",
 ]
 
@@ -42,6 +45,7 @@ _HOMES = {
     "listening": ("Digits", "Meter"),
     "playback": ("Playback",),
     "recordings": ("Recording",),
+    "taps": ("Injection", "Tap"),
     "wire": ("Figures",),
 }
 

@@ -17,6 +17,7 @@ from offhook.media import wire
 from offhook.media.listening import Digits, Meter
 from offhook.media.playback import Playback
 from offhook.media.recordings import Recording
+from offhook.media.taps import Injection, Tap
 
 if TYPE_CHECKING:
     from offhook.media.client import Media
@@ -54,7 +55,12 @@ class Channel:
     def __init__(self, media: Media, number: int, port: int) -> None:
         self._media = media
         self._peer: RtpPeer | None = None
-        self._room: int | None = None
+        self._seat = False
+        self._place: wire.JoinRoom | None = None
+        self._routes: dict[int, bool] = {}
+        self._gain: wire.SetGain | None = None
+        self._taps: dict[int, Tap] = {}
+        self._injection: Injection | None = None
         self._playback: Playback | None = None
         self._playbacks: dict[int, Playback] = {}
         self._listeners: list[Digits] = []
@@ -75,10 +81,73 @@ class Channel:
         self._peer = peer
         self.tell(self._connection(peer))
 
-    def join(self, room: int | None) -> None:
-        """Hear everybody else in this room (any number ≥ 0), and be heard there; ``None`` leaves it."""
-        self._room = room
-        self.tell(wire.JoinRoom(self.number, room))
+    def take_seat(self) -> None:
+        """Go without a peer (for the room's own use: ``Media.open_seat``)."""
+        self._seat = True
+        self.tell(wire.SeatLeg(self.number))
+
+    def join(self, room: int | None, *, speaks: bool = True, hears: bool = True) -> None:
+        """Hear everybody else in this room, and be heard there.
+
+        Args:
+            room: any number from 0 on; ``None`` leaves it.
+            speaks: false: nobody hears this leg (muted).
+            hears: false: this leg hears nobody (deaf); what is played to it, it still hears. Both false: on hold.
+        """
+        self._place = wire.JoinRoom(self.number, room, speaks, hears)
+        self.tell(self._place)
+
+    def route(self, other: Channel, heard: bool | None) -> None:
+        """Make an exception between two members of a room: whether this leg hears the other.
+
+        A coach is ``join(room, speaks=False)`` and ``agent.route(coach, True)``: all hear the customer, only the agent the coach.
+
+        Args:
+            other: who is heard.
+            heard: whatever ``speaks`` and ``hears`` say; ``None``: as they say.
+        """
+        if heard is None:
+            self._routes.pop(other.number, None)
+        else:
+            self._routes[other.number] = heard
+        self.tell(wire.Route(self.number, other.number, heard))
+
+    def gain(self, *, sent_db: float = 0.0, received_db: float = 0.0) -> None:
+        """Make louder (positive) or softer what this leg's party hears, and what others hear of it. Held to 16 bits.
+
+        Raises:
+            ValueError: more than 30 dB up or 60 dB down.
+        """
+        for decibels in (sent_db, received_db):
+            if not -60 <= decibels <= 30:
+                raise ValueError(f"a gain of {decibels:g} dB must be between -60 and 30")
+        self._gain = wire.SetGain(self.number, sent_db, received_db)
+        self.tell(self._gain)
+
+    def tap(self, what: Literal["received", "sent"] = "received") -> Tap:
+        """Take every frame from the next tick on: what comes from this leg's party, or what it hears."""
+        tap = Tap(self, self._media.next_number(), what)
+        if self._closed:
+            tap.end()
+            return tap
+        self._taps[tap.number] = tap
+        self._media.taps[tap.number] = tap
+        self.tell(wire.OpenTap(self.number, tap.number, what))
+        return tap
+
+    def untap(self, tap: Tap) -> None:
+        """This tap is closed (for the room's own use)."""
+        if self._taps.pop(tap.number, None) is not None:
+            self._media.taps.pop(tap.number, None)
+            self.tell(wire.CloseTap(self.number, tap.number))
+        tap.end()
+
+    @property
+    def injection(self) -> Injection:
+        """Sound of one's own into what this leg's party hears."""
+        if self._injection is None:
+            self._injection = Injection(self)
+        return self._injection
 
     def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Playback:
         """Play this now; what is playing ends as ``STOPPED``.
@@ -89,13 +158,12 @@ class Channel:
         """
         number = self._media.next_number()
         tracks = tuple(wire.Track(tuple(_sound(sound) for sound in track.sounds), track.times) for track in playlist.tracks)
-        command = wire.Play(self.number, number, tracks, stop_on_key)
-        playback = Playback(self, number, command, self._media.now())
+        playback = Playback(self, number, wire.Play(self.number, number, tracks, stop_on_key), self._media.now())
         if self._closed:
             playback.end(PlaybackEnded(PlaybackEnd.GONE, 0))
             return playback
         self._playbacks[number] = self._playback = playback
-        self.tell(command)
+        self.tell(playback.resumed())
         return playback
 
     @contextmanager
@@ -121,23 +189,23 @@ class Channel:
         Raises:
             LegGone: the channel was closed meanwhile.
         """
-        await self._ask(lambda request: wire.SendDigits(self.number, request, digits, tone_ms, gap_ms))
+        await self.ask(lambda request: wire.SendDigits(self.number, request, digits, tone_ms, gap_ms))
 
     async def heard_silence(self, minimum_ms: int) -> None:
         """Wait until what is received has been silent for so long, counted from now. Raises ``LegGone``."""
-        await self._ask(lambda request: wire.WatchSilence(self.number, request, minimum_ms))
+        await self.ask(lambda request: wire.WatchSilence(self.number, request, minimum_ms))
 
     async def heard_beep(self, pattern: BeepPattern) -> None:
         """Wait for the beep of an answering machine. Raises ``LegGone``."""
         shape = (pattern.duration_ms, pattern.inter_silence_ms, pattern.intra_silence_ms, pattern.threshold)
-        await self._ask(lambda request: wire.WatchBeep(self.number, request, *shape))
+        await self.ask(lambda request: wire.WatchBeep(self.number, request, *shape))
 
     async def heard_nothing(self, minimum_ms: int) -> None:
         """Wait until no packet at all has come for so long, counted from now. While ``receive`` is off, none is missed.
 
         One waits at a time: a second call takes the place of the first, which then waits for ever. Raises ``LegGone``.
         """
-        await self._ask(lambda request: wire.WatchLoss(self.number, request, minimum_ms))
+        await self.ask(lambda request: wire.WatchLoss(self.number, request, minimum_ms))
 
     def meter(self, interval_ms: int = 200) -> Meter:
         """Measure the level of what is received. All meters of a channel go at the shortest interval asked for."""
@@ -173,7 +241,7 @@ class Channel:
 
     async def statistics(self) -> RtpStatistics:
         """What the RTP of this leg went through so far. Raises ``LegGone``."""
-        told = await self._ask(lambda request: wire.AskStatistics(self.number, request))
+        told = await self.ask(lambda request: wire.AskStatistics(self.number, request))
         assert isinstance(told, wire.Statistics)
         return RtpStatistics(
             told.packets_sent,
@@ -206,21 +274,34 @@ class Channel:
         if not self._closed:
             self._media.send(command)
 
-    def wishes(self, now: float) -> Iterator[wire.Command]:
+    def now(self) -> float:
+        """Loop time, s."""
+        return self._media.now()
+
+    def next_number(self) -> int:
+        """Never used twice."""
+        return self._media.next_number()
+
+    def wishes(self) -> Iterator[wire.Command]:
         """Everything that a new engine has to know to go on where the old one died."""
         for number, playback in list(self._playbacks.items()):
             if playback is not self._playback or playback.stopping:  # its end was not told any more
-                self._playback_over(number, PlaybackEnded(PlaybackEnd.STOPPED, playback.played_ms(now)))
+                self._playback_over(number, PlaybackEnded(PlaybackEnd.STOPPED, playback.position_ms))
         if self._playback is not None:
-            yield self._playback.resumed(now)
-        if self._room is not None:
-            yield wire.JoinRoom(self.number, self._room)
+            yield self._playback.resumed()
+        yield from (wish for wish in (self._place, self._gain) if wish is not None)
+        yield from (wire.Route(self.number, other, heard) for other, heard in self._routes.items())
+        yield from (wire.OpenTap(self.number, tap.number, tap.what) for tap in self._taps.values())
         if self._meters:
             yield self._metering()
+        if self._seat:
+            yield wire.SeatLeg(self.number)
         if self._peer is not None:
             yield self._connection(self._peer)
         for command, _ in self._requests.values():
             yield command
+        if self._injection is not None:
+            self._injection.forget()
 
     def hear(self, event: wire.Event) -> None:
         """Take in what the engine says about this leg."""
@@ -238,6 +319,8 @@ class Channel:
                 if recording is not None:
                     recording.end(event.duration_ms, event.error)
             case wire.Done() | wire.Statistics():
+                if self._injection is not None and self._injection.hear(event.request):
+                    return
                 _, answer = self._requests.get(event.request, (None, None))
                 if answer is not None and not answer.done():
                     answer.set_result(event)
@@ -270,19 +353,24 @@ class Channel:
             self._playback = None
 
     def _end_everything(self) -> None:
-        now = self._media.now()
         for number, playback in list(self._playbacks.items()):
-            self._playback_over(number, PlaybackEnded(PlaybackEnd.GONE, playback.played_ms(now)))
+            self._playback_over(number, PlaybackEnded(PlaybackEnd.GONE, playback.position_ms))
         for listener in self._listeners:
             listener.put(None)
         for meter in list(self._meters):
             meter.put(None)
         self._meters.clear()
+        for tap in list(self._taps.values()):
+            self._media.taps.pop(tap.number, None)
+            tap.end()
+        self._taps.clear()
+        if self._injection is not None:
+            self._injection.forget()
         for _, answer in self._requests.values():
             if not answer.done():
                 answer.set_exception(LegGone("the leg has ended"))
 
-    async def _ask(self, command: Callable[[int], wire.Command]) -> wire.Event:
+    async def ask(self, command: Callable[[int], wire.Command]) -> wire.Event:
         if self._closed:
             raise LegGone("the leg has ended")
         request = self._media.next_number()

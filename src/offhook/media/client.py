@@ -11,15 +11,21 @@ import subprocess
 from types import TracebackType
 
 from offhook.clock import Clock
-from offhook.errors import Defect
+from offhook.errors import Defect, MediaBusy, NoDescriptor
 from offhook.media import wire
 from offhook.media.channel import Channel
 from offhook.media.ports import PortBook
 from offhook.media.process import EngineProcess, start
+from offhook.media.taps import FRAME_OCTETS, Tap
 
 _READY_S = 10.0
+LEG_DESCRIPTORS = 1
+"""File descriptors of a leg in the engine."""
+_OWN_DESCRIPTORS = 64
+"""That the engine keeps for itself."""
 _DEATHS_LIMIT = 3
 _DEATHS_WITHIN_S = 10.0
+_LOAD = {True: "has no room for more calls: new ones are refused", False: "takes calls again"}
 _log = logging.getLogger(__name__)
 
 
@@ -41,9 +47,15 @@ class Media:
         self._book = PortBook(*ports, host)
         self._numbers = itertools.count(1)
         self._channels: dict[int, Channel] = {}
+        self.taps: dict[int, Tap] = {}
+        """By number (for the room's own use)."""
+        self.busy = False
+        """The engine has no room for more legs: a tick takes nearly as long as it may."""
         self._engine: EngineProcess | None = None
         self._ready: asyncio.Future[None] | None = None
         self._deaths: list[float] = []
+        self._descriptors = 0
+        """Legs that the engine has file descriptors for."""
         self._writers: list[subprocess.Popen[bytes]] = []
         self._writer_of: EngineProcess | None = None
         self._figures: dict[int, asyncio.Future[wire.Figures]] = {}
@@ -59,6 +71,11 @@ class Media:
         return self._book.free
 
     @property
+    def capacity(self) -> int:
+        """How many legs there are ports and file descriptors for."""
+        return min(self._book.size, self._descriptors)
+
+    @property
     def engine_pid(self) -> int:
         """Of the engine process."""
         return self._running().pid
@@ -67,6 +84,10 @@ class Media:
         """Start the engine and wait until it is ready. Raises ``EngineFailed``."""
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self._descriptors = (most - _OWN_DESCRIPTORS) // LEG_DESCRIPTORS
+        _log.info("room for %d legs: %d RTP ports, file descriptors for %d", self.capacity, self._book.size, self._descriptors)
+        if self._descriptors < self._book.size:
+            _log.warning("only %d file descriptors: room for %d legs; raise it (ulimit -n, LimitNOFILE)", most, self.capacity)
         self._begin()
         assert self._ready is not None
         try:
@@ -95,12 +116,26 @@ class Media:
         await self.aclose()
 
     def open(self) -> Channel:
-        """A slot for one leg, with a bound even UDP port. Raises ``NoMediaPort``."""
+        """A slot for one leg, with a bound even UDP port. Raises ``NoMedia``: no port, no descriptor, no time."""
         engine = self._running()
+        if self.busy:
+            raise MediaBusy
+        if len(self._channels) >= self._descriptors:
+            raise NoDescriptor(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         port, bound = self._book.borrow(self.now())
         channel = Channel(self, self.next_number(), port)
         self._channels[channel.number] = channel
         engine.send(wire.OpenLeg(channel.number), bound)
+        return channel
+
+    def open_seat(self) -> Channel:
+        """A member for rooms without a phone, and without a port: what is played there, the others hear; what it hears, and
+        what is recorded of it as ``sent``, is the whole room."""
+        engine = self._running()
+        channel = Channel(self, self.next_number(), 0)
+        self._channels[channel.number] = channel
+        engine.send(wire.OpenLeg(channel.number), _no_peer())
+        channel.take_seat()
         return channel
 
     async def figures(self) -> wire.Figures:
@@ -131,7 +166,8 @@ class Media:
 
     def give_back(self, channel: Channel) -> None:
         """The channel's port is free again."""
-        self._book.give_back(channel.port, self.now())
+        if channel.port:
+            self._book.give_back(channel.port, self.now())
 
     def forget(self, channel: Channel) -> None:
         """Nothing more will be heard of this channel."""
@@ -167,6 +203,13 @@ class Media:
                     answer = self._figures.get(event.request)
                     if answer is not None and not answer.done():
                         answer.set_result(event)
+                case wire.Tapped(numbers, pcm):
+                    for i, number in enumerate(numbers):
+                        if number in self.taps:
+                            self.taps[number].put(pcm[i * FRAME_OCTETS : (i + 1) * FRAME_OCTETS])
+                case wire.Busy(busy):
+                    self.busy = busy
+                    _log.log(logging.WARNING if busy else logging.INFO, "the media engine %s", _LOAD[busy])
                 case _:
                     channel = self._channels.get(event.leg)
                     if channel is not None:
@@ -184,23 +227,25 @@ class Media:
             self._give_up()
             return
         _log.error("the media engine died with %d legs: starting another", self.channels)
+        self.busy = False
         self._begin()
         for channel in list(self._channels.values()):
-            self._take_over(channel, now)
+            self._open_again(channel)
+        for channel in list(self._channels.values()):  # now that everybody is there whom the wishes may name
+            for command in channel.wishes() if channel.open else ():
+                self.send(command)
 
-    def _take_over(self, channel: Channel, now: float) -> None:
+    def _open_again(self, channel: Channel) -> None:
         channel.recordings_lost("the media engine died")
         if not channel.open:
             self.forget(channel)
             return
-        bound = self._book.bind_again(channel.port)
+        bound = self._book.bind_again(channel.port) if channel.port else _no_peer()
         if bound is None:
             _log.error("RTP port %d is taken: its leg has no sound any more", channel.port)
             channel.fail()
             return
         self._running().send(wire.OpenLeg(channel.number), bound)
-        for command in channel.wishes(now):
-            self._running().send(command)
 
     def _give_up(self) -> None:
         _log.critical("the media engine does not stay alive: no sound any more")
@@ -213,3 +258,8 @@ class Media:
 
     def _reap(self) -> None:
         self._writers = [writer for writer in self._writers if writer.poll() is None]
+
+
+def _no_peer() -> socket.socket:
+    """What stands for the socket of a leg that has none: not bound, nothing ever comes."""
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 from collections import deque
 
-from offhook.errors import NoMediaPort
+from offhook.errors import NoDescriptor, NoMediaPort
 
 QUARANTINE_S = 2.0
 """A port that was given back rests at least so long, because packets of its last call may still be on their way."""
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class PortBook:
@@ -26,12 +28,18 @@ class PortBook:
         self._free = deque((port, 0.0) for port in range(low + low % 2, high, 2))
 
     @property
+    def size(self) -> int:
+        """How many it has in all, lent out or not."""
+        return len(range(self._low + self._low % 2, self._high, 2))
+
+    @property
     def free(self) -> int:
         """How many are not lent out, those in quarantine included."""
         return len(self._free)
 
     def borrow(self, now: float) -> tuple[int, socket.socket]:
-        """Take a port and bind a UDP socket to it. Raises ``NoMediaPort`` when there is none.
+        """Take a port and bind a UDP socket to it. Raises ``NoMediaPort`` when there is none, ``NoDescriptor`` when there is
+        no socket.
 
         Args:
             now: loop time, s.
@@ -40,8 +48,8 @@ class PortBook:
             port, rested_at = self._free[0]
             if rested_at > now:
                 break  # those behind it were given back later still
-            self._free.popleft()
             bound = self._bind(port)
+            self._free.popleft()
             if bound is not None:
                 return port, bound
             self._free.append((port, now + QUARANTINE_S))  # somebody else on this machine has it
@@ -57,7 +65,12 @@ class PortBook:
 
     def _bind(self, port: int) -> socket.socket | None:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise NoDescriptor(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) from error
+            raise
         try:
             bound.bind((self._host, port))
         except OSError as error:

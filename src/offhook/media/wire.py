@@ -71,6 +71,12 @@ class ConnectLeg(_Message, frozen=True):
     receive: bool
 
 
+class SeatLeg(_Message, frozen=True):
+    """There is no phone behind this leg: it plays into its room and hears it, for announcements, music and recordings."""
+
+    leg: int
+
+
 class CloseLeg(_Message, frozen=True):
     leg: int
 
@@ -84,11 +90,33 @@ class Play(_Message, frozen=True):
     stop_on_key: bool
     skip_ms: int = 0
     """How much of it was heard already, when an engine takes over from one that died."""
+    paused: bool = False
 
 
 class StopPlaying(_Message, frozen=True):
     leg: int
     playback: int
+
+
+class PausePlaying(_Message, frozen=True):
+    leg: int
+    playback: int
+    paused: bool
+
+
+class SeekPlaying(_Message, frozen=True):
+    leg: int
+    playback: int
+    position_ms: int
+    """From the beginning of the playlist."""
+
+
+class SetGain(_Message, frozen=True):
+    leg: int
+    sent_db: float
+    """Of what this leg's party hears."""
+    received_db: float
+    """Of what others hear of it."""
 
 
 class SendDigits(_Message, frozen=True):
@@ -136,10 +164,56 @@ class MeterLevel(_Message, frozen=True):
 
 
 class JoinRoom(_Message, frozen=True):
-    """Everybody in a room hears everybody else. One room at a time."""
+    """Everybody in a room hears everybody else, but for those who do not speak and those who do not hear. One room at a time."""
 
     leg: int
     room: int | None
+    speaks: bool = True
+    hears: bool = True
+
+
+class Route(_Message, frozen=True):
+    """Whether the leg hears this other member of its room, whatever ``speaks`` and ``hears`` say; ``None``: as they say."""
+
+    leg: int
+    other: int
+    heard: bool | None
+
+
+class OpenTap(_Message, frozen=True):
+    """Tell every frame of this leg, from the next tick on."""
+
+    leg: int
+    tap: int
+    what: str
+    """``received`` or ``sent``."""
+
+
+class CloseTap(_Message, frozen=True):
+    leg: int
+    tap: int
+
+
+class Inject(_Message, frozen=True):
+    """Sound that was made elsewhere, after all that was sent before: played beside what the leg plays."""
+
+    leg: int
+    pcm: bytes
+    """16-bit samples, little-endian, at 8000 Hz."""
+
+
+class MarkInjected(_Message, frozen=True):
+    """Tell when everything that was injected before has been played."""
+
+    leg: int
+    request: int
+
+
+class ClearInjected(_Message, frozen=True):
+    """Throw away what is not played yet, marks included; done in the very tick."""
+
+    leg: int
+    request: int
 
 
 class AttachWriter(_Message, frozen=True):
@@ -171,8 +245,12 @@ class AskFigures(_Message, frozen=True):
 Command = (
     OpenLeg
     | ConnectLeg
+    | SeatLeg
     | CloseLeg
     | Play
+    | PausePlaying
+    | SeekPlaying
+    | SetGain
     | StopPlaying
     | SendDigits
     | WatchSilence
@@ -181,6 +259,12 @@ Command = (
     | Forget
     | MeterLevel
     | JoinRoom
+    | Route
+    | OpenTap
+    | CloseTap
+    | Inject
+    | MarkInjected
+    | ClearInjected
     | AttachWriter
     | StartRecording
     | StopRecording
@@ -218,6 +302,20 @@ class Done(_Message, frozen=True):
 class LevelHeard(_Message, frozen=True):
     leg: int
     level_dbov: float
+
+
+class Tapped(_Message, frozen=True):
+    """One frame of every tapped leg, in one row."""
+
+    taps: tuple[int, ...]
+    pcm: bytes
+    """160 samples for each tap, 16 bits, little-endian."""
+
+
+class Busy(_Message, frozen=True):
+    """Ticks take nearly as long as they may: no new legs, please. Or: they do not any more."""
+
+    busy: bool
 
 
 class RecordingOver(_Message, frozen=True):
@@ -262,7 +360,7 @@ class Figures(_Message, frozen=True):
     """Reads that found nothing."""
 
 
-Event = Ready | PlaybackOver | KeyPressed | Done | LevelHeard | RecordingOver | Statistics | Figures
+Event = Ready | PlaybackOver | KeyPressed | Done | LevelHeard | Tapped | Busy | RecordingOver | Statistics | Figures
 
 # --- the writer process: one stream carries what to write and, back, what became of it -----------------------------------------
 

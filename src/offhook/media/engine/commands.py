@@ -11,6 +11,7 @@ from offhook.media import wire
 from offhook.media.engine import peers, playing
 from offhook.media.engine.codecs import Codec
 from offhook.media.engine.dialling import Dialling
+from offhook.media.engine.gains import factor
 from offhook.media.engine.keys import Keys
 from offhook.media.engine.legs import Leg
 from offhook.media.engine.loop import Engine
@@ -25,9 +26,13 @@ class Commands:
         self._legs: dict[int, Leg] = {}
         self._by_type: dict[type, Callable[[Leg, Any], None]] = {
             wire.ConnectLeg: self._connect,
+            wire.SeatLeg: self._seat,
             wire.CloseLeg: self._close,
             wire.Play: self._play,
             wire.StopPlaying: self._stop_playing,
+            wire.PausePlaying: self._pause_playing,
+            wire.SeekPlaying: self._seek_playing,
+            wire.SetGain: self._set_gain,
             wire.SendDigits: self._send_digits,
             wire.WatchSilence: self._watch_silence,
             wire.WatchBeep: self._watch_beep,
@@ -35,6 +40,12 @@ class Commands:
             wire.Forget: self._forget,
             wire.MeterLevel: self._meter,
             wire.JoinRoom: self._join,
+            wire.Route: self._route,
+            wire.OpenTap: self._open_tap,
+            wire.CloseTap: self._close_tap,
+            wire.Inject: self._inject,
+            wire.MarkInjected: self._mark_injected,
+            wire.ClearInjected: self._clear_injected,
             wire.StartRecording: self._start_recording,
             wire.StopRecording: self._stop_recording,
             wire.AskStatistics: self._statistics,
@@ -65,10 +76,8 @@ class Commands:
         signalled = peers.address(leg.socket, command.host, command.port)
         moved = leg.signalled != signalled
         if fresh:
-            engine.legs.admit(leg)
+            self._admit(leg)
             engine.transmission.introduce(leg)
-            if leg.playing is not None:
-                playing.start(engine.legs, leg.slot)
         left = peers.real_address(leg.socket)
         if moved and not fresh:
             engine.reception.remove(leg)
@@ -80,16 +89,27 @@ class Commands:
         slot = leg.slot
         engine.legs.codec[slot] = leg.codec
         engine.legs.payload_type[slot] = leg.payload_type if leg.receiving else UNWANTED
-        engine.legs.room[slot] = leg.room
-        engine.legs.meter_every[slot] = leg.meter_every
         engine.legs.lost_after[slot] = leg.lost_after if leg.receiving else 0
         engine.legs.heard_at[slot] = engine.pacing.tick
         if moved:
-            types = {leg.payload_type} if leg.event_payload_type is None else {leg.payload_type, leg.event_payload_type}
             leg.signalled = signalled
-            leg.learner = peers.Learner(leg.socket, signalled, frozenset(types), left)
+            leg.learner = peers.Learner(leg.socket, signalled, leg.payload_types, left)
             engine.reception.add(leg)
         engine.transmission.describe(leg)
+
+    def _seat(self, leg: Leg, _: wire.SeatLeg) -> None:
+        leg.seat, leg.sending, leg.receiving = True, False, False
+        self._admit(leg)
+
+    def _admit(self, leg: Leg) -> None:
+        """Give the leg a row that knows what was said of it before."""
+        legs = self._engine.legs
+        slot = legs.admit(leg)
+        legs.room[slot], legs.speaks[slot], legs.hears[slot] = leg.room, leg.speaks, leg.hears
+        legs.gain_sent[slot], legs.gain_received[slot] = leg.gains
+        legs.meter_every[slot] = leg.meter_every
+        if leg.playing is not None:
+            playing.start(legs, slot, leg.playing)
 
     def _close(self, leg: Leg, _: wire.CloseLeg) -> None:
         engine = self._engine
@@ -98,6 +118,9 @@ class Commands:
         engine.silences.watches.drop(leg)
         engine.beeps.watches.drop(leg)
         engine.transmission.remove(leg)
+        engine.injecting.remove(leg)
+        engine.taps.close(leg)
+        engine.rooms.forget(leg)
         if leg.slot >= 0:
             engine.reception.remove(leg)
             engine.legs.dismiss(leg)
@@ -113,11 +136,25 @@ class Commands:
             engine.control.tell(wire.PlaybackOver(leg.number, command.playback, PlaybackEnd.FAILED, 0))
             return
         if leg.slot >= 0:
-            playing.start(engine.legs, leg.slot)
+            playing.start(engine.legs, leg.slot, leg.playing)
 
     def _stop_playing(self, leg: Leg, command: wire.StopPlaying) -> None:
         if leg.playing is not None and leg.playing.playback == command.playback:
             self._engine.stop_playing(leg, PlaybackEnd.STOPPED)
+
+    def _pause_playing(self, leg: Leg, command: wire.PausePlaying) -> None:
+        if leg.playing is not None and leg.playing.playback == command.playback:
+            (playing.pause if command.paused else playing.resume)(self._engine.legs, leg.slot, leg.playing)
+
+    def _seek_playing(self, leg: Leg, command: wire.SeekPlaying) -> None:
+        if leg.playing is not None and leg.playing.playback == command.playback:
+            playing.seek(self._engine.legs, leg.slot, leg.playing, command.position_ms)
+
+    def _set_gain(self, leg: Leg, command: wire.SetGain) -> None:
+        leg.gains = (factor(command.sent_db), factor(command.received_db))
+        if leg.slot >= 0:
+            self._engine.legs.gain_sent[leg.slot], self._engine.legs.gain_received[leg.slot] = leg.gains
+            self._engine.legs.version += 1
 
     def _send_digits(self, leg: Leg, command: wire.SendDigits) -> None:
         as_events = leg.event_payload_type is not None
@@ -150,9 +187,34 @@ class Commands:
 
     def _join(self, leg: Leg, command: wire.JoinRoom) -> None:
         leg.room = -1 if command.room is None else command.room
+        leg.speaks, leg.hears = command.speaks, command.hears
         if leg.slot >= 0:
-            self._engine.legs.room[leg.slot] = leg.room
+            legs, slot = self._engine.legs, leg.slot
+            legs.room[slot], legs.speaks[slot], legs.hears[slot] = leg.room, leg.speaks, leg.hears
+            legs.version += 1
+
+    def _route(self, leg: Leg, command: wire.Route) -> None:
+        other = self._legs.get(command.other)
+        if other is not None:
+            self._engine.rooms.route(leg, other, command.heard)
             self._engine.legs.version += 1
+
+    def _open_tap(self, leg: Leg, command: wire.OpenTap) -> None:
+        self._engine.taps.open(leg, command.tap, command.what)
+
+    def _close_tap(self, leg: Leg, command: wire.CloseTap) -> None:
+        self._engine.taps.close(leg, command.tap)
+
+    def _inject(self, leg: Leg, command: wire.Inject) -> None:
+        self._engine.injecting.add(leg).add(command.pcm)
+
+    def _mark_injected(self, leg: Leg, command: wire.MarkInjected) -> None:
+        self._engine.injecting.add(leg).mark(command.request)
+
+    def _clear_injected(self, leg: Leg, command: wire.ClearInjected) -> None:
+        if leg.injected is not None:
+            leg.injected.clear()
+        self._engine.control.tell(wire.Done(leg.number, command.request))
 
     def _start_recording(self, leg: Leg, command: wire.StartRecording) -> None:
         self._engine.recorder.start(leg, command.recording, command.path, command.what)

@@ -16,8 +16,6 @@ from offhook.media.engine.arrays import BLOCK, FRAME_SAMPLES, Flags, Reals, Samp
 from offhook.media.engine.legs import HISTORY, SUBSTITUTE_SAMPLES, Legs
 
 FADED_TICKS = SUBSTITUTE_SAMPLES // FRAME_SAMPLES
-COMFORT_NOISE = 13
-"""The static payload type (RFC 3551 section 6)."""
 _SHORTEST, _LONGEST = 20, 140
 """Samples of a pitch period: 400 Hz to 57 Hz."""
 _LIKENESS = 100

@@ -16,6 +16,7 @@ from offhook.media.engine.codecs import Codec
 
 if TYPE_CHECKING:
     from offhook.media.engine.dialling import Dialling
+    from offhook.media.engine.injecting import Injected
     from offhook.media.engine.keys import Keys
     from offhook.media.engine.peers import Address, Learner
     from offhook.media.engine.playing import Playing
@@ -25,6 +26,8 @@ RING_SLOTS = 16
 DATAGRAM_ROOM = 576
 """Octets of a receive row. RTP with 60 ms of G.711 needs 492. An odd number of cache lines, so that rows spread over the whole
 cache."""
+COMFORT_NOISE = 13
+"""The static payload type of what a silent peer sends (RFC 3389; RFC 3551 section 6)."""
 HISTORY = 3
 """Ticks whose samples are kept: this one and the two before it."""
 SUBSTITUTE_SAMPLES = 3 * FRAME_SAMPLES
@@ -69,6 +72,13 @@ class Leg:
     learner: Learner | None = None
     """Until the peer's real address is known."""
     room: int = -1
+    speaks: bool = True
+    hears: bool = True
+    gains: tuple[float, float] = (1.0, 1.0)
+    """Of what is sent and of what is received."""
+    seat: bool = False
+    """There is no phone behind it."""
+    injected: Injected | None = None
     meter_every: int = 0
     lost_after: int = 0
     """Ticks without a packet after which it is to be told that nothing comes any more; 0: never."""
@@ -78,6 +88,12 @@ class Leg:
     keys: Keys | None = None
     playing: Playing | None = None
     dialling: list[Dialling] = field(default_factory=list)
+
+    @property
+    def payload_types(self) -> frozenset[int]:
+        """That were agreed."""
+        agreed = {self.payload_type, COMFORT_NOISE}
+        return frozenset(agreed if self.event_payload_type is None else {*agreed, self.event_payload_type})
 
 
 class Edge(Protocol):
@@ -172,6 +188,10 @@ class Legs:
     """160, or 0 for silence, which stays where it is."""
     room: NDArray[np.int32]
     """-1: in none."""
+    speaks: Flags
+    hears: Flags
+    gain_sent: Reals
+    gain_received: Reals
 
     _COLUMNS: ClassVar = {
         "rx": _Column(np.uint8, (DATAGRAM_ROOM,)),
@@ -222,6 +242,10 @@ class Legs:
         "left": _Column(np.int64, fill=NOTHING),
         "step": _Column(np.int64),
         "room": _Column(np.int32, fill=-1),
+        "speaks": _Column(np.bool_, fill=True),
+        "hears": _Column(np.bool_, fill=True),
+        "gain_sent": _Column(np.float32, fill=1),
+        "gain_received": _Column(np.float32, fill=1),
     }
 
     def __init__(self, capacity: int = 16) -> None:

@@ -13,13 +13,17 @@ from offhook.media.engine import codecs, concealment, jitter, levels, playing
 from offhook.media.engine.arena import Arena
 from offhook.media.engine.beeps import BeepWatches
 from offhook.media.engine.control import Control
+from offhook.media.engine.gains import Gains
+from offhook.media.engine.injecting import Injecting
 from offhook.media.engine.keys import Press
 from offhook.media.engine.legs import PACKET_OCTETS, Leg, Legs
+from offhook.media.engine.load import Load
 from offhook.media.engine.mixing import Rooms
 from offhook.media.engine.pacing import Pacing
 from offhook.media.engine.reception import Reception
 from offhook.media.engine.recording import Recorder
 from offhook.media.engine.rtp import HEADER_OCTETS
+from offhook.media.engine.tapping import Taps
 from offhook.media.engine.transmission import Transmission
 
 PHASES = ("receive", "decode", "meter", "play", "mix", "encode", "send", "tell")
@@ -36,10 +40,14 @@ class Engine:
         self.reception = Reception(self.legs, self._pressed)
         self.transmission = Transmission(self.legs)
         self.rooms = Rooms()
+        self.gains = Gains()
+        self.injecting = Injecting()
+        self.taps = Taps()
         self.silences = levels.SilenceWatches()
         self.beeps = BeepWatches()
         self.recorder = Recorder(control.tell)
         self.pacing = Pacing()
+        self.load = Load()
         self._scratch = levels.scratch()
         self._version = -1
         self._ticks = self._leg_ticks = 0
@@ -49,10 +57,12 @@ class Engine:
 
     def tick(self) -> None:
         """Move every leg by 20 ms."""
-        legs, tick = self.legs, self.pacing.begin(time.monotonic_ns())
+        legs, began_ns = self.legs, time.monotonic_ns()
+        tick = self.pacing.begin(began_ns)
         count = legs.count
         if self._version != legs.version:
-            self.rooms.settle(legs.room[:count])
+            self.rooms.settle(legs)
+            self.gains.settle(legs)
             self._version = legs.version
         clock = time.thread_time_ns
         marks = [clock()]
@@ -79,9 +89,12 @@ class Engine:
 
         for slot, why in playing.gather(legs, self.arena):
             self.stop_playing(legs.rows[slot], why)
+        for event in self.injecting.mix(legs):
+            self.control.tell(event)
         marks.append(clock())
 
-        self.rooms.mix(legs.pcm, legs.out)
+        self.rooms.mix(self.gains.received(legs), legs.out)
+        self.gains.send(legs)
         for leg, request in self.transmission.dialled():
             self.control.tell(wire.Done(leg.number, request))
         marks.append(clock())
@@ -92,7 +105,11 @@ class Engine:
         self.transmission.run(tick)
         marks.append(clock())
 
+        for event in self.taps.take(legs):
+            self.control.tell(event)
         self.recorder.take(legs)
+        if self.load.note(time.monotonic_ns() - began_ns):
+            self.control.tell(wire.Busy(self.load.busy))
         self.control.flush()
         marks.append(clock())
 
@@ -123,6 +140,8 @@ class Engine:
     def idle(self) -> None:
         """What a tick does beside the legs, when there are none."""
         self.recorder.flush()
+        if self.load.rest():
+            self.control.tell(wire.Busy(busy=False))
         self.control.flush()
 
     def figures(self, request: int) -> wire.Figures:

@@ -35,6 +35,8 @@ class Playing:
     _pieces: Iterator[Piece] = field(init=False)
     handed_out: int = 0
     """Samples of all pieces that were taken so far; with what is left of the last one, how much was played."""
+    held: tuple[int, int, int] | None = None
+    """While it is paused: where its row pointed."""
 
     @classmethod
     def begin(cls, command: wire.Play, arena: Arena) -> Playing:
@@ -48,9 +50,15 @@ class Playing:
         except OSError:
             playing.end()
             raise
-        playing._pieces = _skip(playing._run(), command.skip_ms * SAMPLES_PER_MS)
-        playing.handed_out = command.skip_ms * SAMPLES_PER_MS
+        playing.go_to(command.skip_ms)
+        if command.paused:
+            playing.held = _AT_A_PIECE_S_END
         return playing
+
+    def go_to(self, position_ms: int) -> None:
+        """Let the next piece be the one at this place, from the beginning of the playlist."""
+        self._pieces = _skip(self._run(), position_ms * SAMPLES_PER_MS)
+        self.handed_out = position_ms * SAMPLES_PER_MS
 
     def next(self) -> Piece | None:
         """The piece that follows; ``None`` at the end of the playlist."""
@@ -107,10 +115,40 @@ def _skip(pieces: Iterator[Piece], samples: int) -> Iterator[Piece]:
             yield Piece(piece.at + (gone if piece.step else 0), piece.samples - gone, piece.step)
 
 
-def start(legs: Legs, slot: int) -> None:
-    """Let the leg's row point at the beginning of its playlist; the gather finds the first piece."""
+_AT_A_PIECE_S_END = (Arena.SILENCE, 0, 0)
+
+
+def start(legs: Legs, slot: int, playing: Playing) -> None:
+    """Let the leg's row point at where its playlist goes on; the gather finds the piece. Not while it is paused."""
     playing_nothing(legs, slot)
-    legs.left[slot] = 0
+    if playing.held is None:
+        legs.left[slot] = 0
+
+
+def pause(legs: Legs, slot: int, playing: Playing) -> None:
+    """Stay where it is."""
+    if playing.held is None:
+        started = slot >= 0
+        playing.held = (int(legs.at[slot]), int(legs.left[slot]), int(legs.step[slot])) if started else _AT_A_PIECE_S_END
+        if started:
+            playing_nothing(legs, slot)
+
+
+def resume(legs: Legs, slot: int, playing: Playing) -> None:
+    """Go on."""
+    if playing.held is not None:
+        if slot >= 0:
+            legs.at[slot], legs.left[slot], legs.step[slot] = playing.held
+        playing.held = None
+
+
+def seek(legs: Legs, slot: int, playing: Playing, position_ms: int) -> None:
+    """Go on from another place; a paused one when it is resumed."""
+    playing.go_to(position_ms)
+    if playing.held is not None:
+        playing.held = _AT_A_PIECE_S_END
+    elif slot >= 0:
+        start(legs, slot, playing)
 
 
 def playing_nothing(legs: Legs, slot: int) -> None:
@@ -121,6 +159,8 @@ def playing_nothing(legs: Legs, slot: int) -> None:
 def played_ms(legs: Legs, slot: int, playing: Playing) -> int:
     """How much of its playlist the leg has played."""
     left = int(legs.left[slot]) if slot >= 0 and legs.left[slot] < NOTHING // 2 else 0
+    if playing.held is not None:
+        left = playing.held[1]
     return max(0, playing.handed_out - left) // SAMPLES_PER_MS
 
 

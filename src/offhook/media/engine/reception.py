@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.media.engine import jitter, rtp
+from offhook.media.engine import jitter, peers, rtp
 from offhook.media.engine.arrays import Matrix, Slots
-from offhook.media.engine.concealment import COMFORT_NOISE, noise_rms
+from offhook.media.engine.concealment import noise_rms
 from offhook.media.engine.keys import Press
-from offhook.media.engine.legs import PACKET_OCTETS, Leg, Legs
+from offhook.media.engine.legs import COMFORT_NOISE, PACKET_OCTETS, Leg, Legs
 from offhook.media.engine.rtp import HEADER_OCTETS, VERSION_2
 
 FLOWS_AFTER = 3
@@ -32,6 +32,8 @@ READ_AGAIN_TICKS = 8
 """For so long after a tick without a packet a second one is looked for: it was probably only late."""
 LOOK_ROUND = 64
 """Ticks in which every flowing leg is read once more than needed: a sender whose clock is faster than ours fills no queue."""
+MUTE_TICKS = 250
+"""5 s without a packet, after which a leg listens to everybody again."""
 UNWANTED = 255
 
 _recv_into = socket.socket.recv_into
@@ -97,6 +99,24 @@ class Reception:
             self._read_again(tick)
         if self._watched:
             self._read_watched(tick)
+        self.listen_again(tick)
+
+    def listen_again(self, tick: int) -> None:
+        """Legs from which nothing has come for a while may have got another address on the way (a NAT that forgot them)."""
+        legs = self._legs
+        count = legs.count
+        if tick % LOOK_ROUND or not count:
+            return
+        mute = (
+            (tick - legs.heard_at[:count] >= MUTE_TICKS) & (legs.received[:count] > 0) & (legs.payload_type[:count] != UNWANTED)
+        )
+        for slot in np.flatnonzero(mute).tolist():
+            leg = legs.rows[slot]
+            known = peers.real_address(leg.socket) if leg.learner is None else None
+            if known is not None:
+                peers.disconnect(leg.socket)
+                leg.learner = peers.Learner(leg.socket, known, leg.payload_types, None)
+                legs.version += 1
 
     def _settle(self) -> None:
         """Who flows has changed: make the lists that ``run`` goes through."""
