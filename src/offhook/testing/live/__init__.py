@@ -1,13 +1,16 @@
 """The kit for whole systems: a node in its own process, a customer's web server, a SIP phone. Real sockets, real time."""
 
 from offhook.testing.live.customer import Customer, Reply, Seen, document
+from offhook.testing.live.impairment import Impairment, Network, impaired
 from offhook.testing.live.node import Holdings, NodeProcess, free_port
 from offhook.testing.live.phone import Phone, a_phone, call
-from offhook.testing.live.sound import likeness, samples_of, sweep_wav, tone_wav
+from offhook.testing.live.sound import intelligibility, likeness, samples_of, sweep_wav, tone_wav
 
 __all__ = [
     "Customer",
     "Holdings",
+    "Impairment",
+    "Network",
     "NodeProcess",
     "Phone",
     "Reply",
@@ -16,6 +19,8 @@ __all__ = [
     "call",
     "document",
     "free_port",
+    "impaired",
+    "intelligibility",
     "likeness",
     "samples_of",
     "sweep_wav",

@@ -68,3 +68,49 @@ def _peak(heard: Samples, part: Samples) -> float:
     window = energy[len(part) :] - energy[: -len(part)]
     scale = np.sqrt(np.maximum(window, 1.0) * np.sum(part**2))
     return float(np.max(overlap / scale))
+
+
+_FRAME, _HOP, _SEGMENT = 256, 128, 24
+_LOWEST_HZ, _BANDS = 150.0, 14
+_DYNAMIC_DB = 40.0
+_CLIP = 10 ** (15 / 20)
+_LAGS = 20
+
+
+def intelligibility(clean: npt.NDArray[np.int16], heard: npt.NDArray[np.int16]) -> float:
+    """How much of speech is understood, 0 to about 1: the short-time objective intelligibility measure of Taal, Hendriks,
+    Heusdens and Jensen (2011), for 8000 Hz.
+
+    Each piece of 0.4 s may lie up to 0.3 s from where it was in the clean sound: a playout delay that follows its network moves
+    speech without harming it. That makes the measure a little kinder than the original: speech that has nothing to do with the
+    clean one comes to about 0.4.
+    """
+    reference, degraded = _bands(clean), _bands(heard)
+    loudness = 10 * np.log10(np.square(reference).sum(axis=0) + 1e-9)
+    scores = []
+    for begin in range(_SEGMENT, reference.shape[1] - 2 * _SEGMENT, _SEGMENT // 2):
+        if loudness[begin : begin + _SEGMENT].max() < loudness.max() - _DYNAMIC_DB:
+            continue
+        piece = reference[:, begin : begin + _SEGMENT]
+        lagged = (degraded[:, at : at + _SEGMENT] for at in range(max(0, begin - _LAGS), begin + _LAGS))
+        scores.append(max(_agreement(piece, other) for other in lagged if other.shape == piece.shape))
+    return float(np.mean(scores))
+
+
+def _bands(sound: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    """``[bands, frames]``: the amplitude in third octaves."""
+    frames = np.lib.stride_tricks.sliding_window_view(sound.astype(np.float64), _FRAME)[::_HOP]
+    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(_FRAME), axis=1)))
+    hertz = np.fft.rfftfreq(_FRAME, 1 / 8000)
+    centres = _LOWEST_HZ * 2 ** (np.arange(_BANDS) / 3)
+    inside = (hertz >= centres[:, np.newaxis] * 2 ** (-1 / 6)) & (hertz < centres[:, np.newaxis] * 2 ** (1 / 6))
+    amplitude: npt.NDArray[np.float64] = np.sqrt(inside.astype(np.float64) @ power.T)
+    return amplitude
+
+
+def _agreement(piece: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    scale = np.linalg.norm(piece, axis=1, keepdims=True) / (np.linalg.norm(other, axis=1, keepdims=True) + 1e-9)
+    other = np.minimum(other * scale, piece * (1 + _CLIP))
+    a, b = (each - each.mean(axis=1, keepdims=True) for each in (piece, other))
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(np.mean((a * b).sum(axis=1) / (lengths + 1e-9)))
