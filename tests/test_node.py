@@ -10,14 +10,16 @@ import pytest
 
 from offhook.clock import Clock
 from offhook.errors import SettingsError
+from offhook.legs import NotAnswered
 from offhook.node import running
 from offhook.records import LiveCall
 from offhook.settings import Settings, load
 from offhook.store import Store
+from offhook.testing.live import a_phone
 
 
 def settings(folder: Path, **more: str) -> Settings:
-    flags = {"data": str(folder), "sip": "127.0.0.1:0", "http": "127.0.0.1:0", "rtp_ports": "31000-31098", **more}
+    flags = {"data": str(folder), "sip": "127.0.0.1:0", "http": "127.0.0.1:0", "rtp_ports": "7000-7098", **more}
     return load(environment={}, flags=flags)
 
 
@@ -82,5 +84,24 @@ def test_a_port_that_is_taken_is_named_with_its_remedy(tmp_path: Path, name: str
             async with running(settings(tmp_path, **{name: f"127.0.0.1:{port}"})):
                 pass
         server.close()
+
+    asyncio.run(run())
+
+
+def test_while_the_media_engine_is_busy_new_calls_are_refused_with_503_and_later_taken_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(settings(tmp_path)) as node, a_phone() as phone:
+            target = f"sip:14155550199@127.0.0.1:{node.parts.stack.port}"
+            statuses = []
+            for busy in (True, False):
+                node.parts.media.busy = busy
+                refused = await phone.call(target)
+                assert isinstance(refused, NotAnswered)
+                statuses.append(refused.status)
+            assert statuses == [503, 404]
+            async with asyncio.timeout(5):
+                while not (records := await node.parts.store.records(node.account.auth_id, limit=10, offset=0)):
+                    await asyncio.sleep(0.01)
+            assert len(records) == 1
 
     asyncio.run(run())

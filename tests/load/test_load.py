@@ -52,7 +52,7 @@ def _load(node: NodeProcess, scenario: tuple[str, Path], folder: Path, *, calls:
         "-nostdin",
         "-trace_err",
         "-mp",
-        str(9_000 + os.getpid() % 1_000 * 4),
+        str(8_000 + os.getpid() % 200 * 4),
     ]
     limits = ["-timeout", "600", "-timeout_error", "-recv_timeout", "30000"]
     done = subprocess.run([*command, *options, *limits], cwd=folder, check=False, capture_output=True, text=True, timeout=700)
@@ -121,7 +121,7 @@ def test_no_task_dialog_or_transaction_outlives_its_call(
         "data": str(tmp_path / "data"),
         "sip": "127.0.0.1:0",
         "http": "127.0.0.1:0",
-        "rtp_ports": "36000-37998",
+        "rtp_ports": "5000-6998",
         "answer_url": customer.url("/answer"),
         "hangup_url": customer.url("/hangup"),
         "allow_private_urls": "true",
@@ -147,7 +147,7 @@ def test_no_task_dialog_or_transaction_outlives_its_call(
                 "30",
                 "-nostdin",
             ]
-            media = ["-mi", "127.0.0.1", "-mp", str(13_000 + os.getpid() % 1_000 * 4)]
+            media = ["-mi", "127.0.0.1", "-mp", str(8_800 + os.getpid() % 200 * 4)]
             silent = asyncio.subprocess.DEVNULL
             sipp = await asyncio.create_subprocess_exec(*command, *media, cwd=tmp_path, stdout=silent, stderr=silent)
             assert await sipp.wait() == 0

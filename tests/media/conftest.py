@@ -93,7 +93,7 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def _bench(low: int = 41000, high: int = 41999) -> AsyncIterator[Bench]:
+async def _bench(low: int = 13000, high: int = 13999) -> AsyncIterator[Bench]:
     async with Media(ports=(low, high), host="127.0.0.1", clock=Clock()) as media:
         bench = Bench(media)
         try:

@@ -38,7 +38,7 @@ from offhook.clock import Clock
 from offhook.media import Media, RtpPeer
 
 async def main():
-    async with Media(ports=(43000, 43099), host="127.0.0.1", clock=Clock()) as media:
+    async with Media(ports=(15000, 15099), host="127.0.0.1", clock=Clock()) as media:
         channel = media.open()
         channel.connect(RtpPeer("127.0.0.1", 9, 0, "PCMU", 101))
         ended = await channel.play(Playlist((Track((Tone((440.0,), 40),)),))).wait()

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from offhook.audio import PlaybackEnd, Playlist, Tone, Track
 from offhook.errors import LegGone, NoMediaPort
 from offhook.media import RtpPeer
+from offhook.media.engine.reception import MUTE_TICKS
 from offhook.media.ports import QUARANTINE_S
 
 SOUND = bytes([0x20]) * 160
@@ -138,7 +141,7 @@ def test_closing_a_leg_ends_everything_that_waits_on_it(bench) -> None:
 
 def test_nothing_is_left_of_500_legs(bench) -> None:
     async def scenario() -> None:
-        async with bench(44000, 45999) as b:
+        async with bench(2000, 3999) as b:
             channel, _ = b.leg()
             await channel.statistics()
 
@@ -166,7 +169,7 @@ def test_nothing_is_left_of_500_legs(bench) -> None:
 
 def test_when_all_ports_are_lent_out_it_says_so_and_a_port_comes_back(bench) -> None:
     async def scenario() -> None:
-        async with bench(46000, 46003) as b:
+        async with bench(15200, 15203) as b:
             one, _ = b.leg()
             b.leg()
             with pytest.raises(NoMediaPort):
@@ -247,3 +250,59 @@ def test_a_peer_that_has_fallen_mute_is_noticed_but_not_while_it_holds(bench) ->
             again.cancel()
 
     asyncio.run(scenario())
+
+
+def test_a_peer_that_comes_back_from_another_address_after_a_silence_is_found_again(bench, mulaw) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            channel, first = b.leg()
+            _, second = b.leg()
+            async with channel.tap() as heard:
+                await first.talk(channel.port, SOUND * 10)
+                await second.talk(channel.port, SOUND * 10)  # the kernel drops it: the peer is known
+                statistics = await channel.statistics()
+                assert statistics.packets_received == 10
+                await asyncio.sleep(MUTE_TICKS / 50 + 1.5)
+                second.packets.clear()
+                await second.talk(channel.port, SOUND * 30)
+                await until(lambda: len(second.packets) > 10)
+                assert (await channel.statistics()).packets_received > 30
+                loud = [
+                    frame
+                    for frame in [await anext(heard) for _ in range(heard.waiting)]
+                    if frame[40:42] == frame[80:82] != b"\0\0"
+                ]
+                assert len(loud) > 25
+
+    asyncio.run(scenario())
+
+
+def test_legs_beyond_the_file_descriptors_are_refused_and_the_others_go_on() -> None:
+    program = """
+import asyncio, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+from offhook.clock import Clock
+from offhook.errors import NoDescriptor
+from offhook.media import Media
+
+async def run():
+    async with Media(ports=(4000, 4999), host="127.0.0.1", clock=Clock()) as media:
+        channels = [media.open() for _ in range(media.capacity)]
+        try:
+            media.open()
+        except NoDescriptor as error:
+            print(error)
+        print((await media.figures()).legs, len(channels) == media.channels == media.capacity > 0)
+        await channels.pop().aclose()
+        channels.append(media.open())
+        print((await channels[-1].statistics()).packets_sent)
+
+asyncio.run(run())
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "no file descriptor is left for another call, the limit is 100; raise it (ulimit -n, LimitNOFILE)",
+        "0 True",
+        "0",
+    ]

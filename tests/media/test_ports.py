@@ -8,7 +8,7 @@ from offhook.media.ports import QUARANTINE_S, PortBook
 
 def borrow_all(book: PortBook, now: float) -> list[int]:
     taken = []
-    with pytest.raises(NoMediaPort, match="between 42000 and 42009"):
+    with pytest.raises(NoMediaPort, match="between 15300 and 15309"):
         while True:
             port, bound = book.borrow(now)
             bound.close()
@@ -17,34 +17,34 @@ def borrow_all(book: PortBook, now: float) -> list[int]:
 
 
 def test_every_even_port_of_the_range_is_lent_once() -> None:
-    assert borrow_all(PortBook(42000, 42009, "127.0.0.1"), 0) == [42000, 42002, 42004, 42006, 42008]
+    assert borrow_all(PortBook(15300, 15309, "127.0.0.1"), 0) == [15300, 15302, 15304, 15306, 15308]
 
 
 def test_the_odd_port_above_must_be_in_the_range_too() -> None:
-    book = PortBook(42001, 42004, "127.0.0.1")
-    assert book.borrow(0)[0] == 42002
+    book = PortBook(15301, 15304, "127.0.0.1")
+    assert book.borrow(0)[0] == 15302
     assert book.free == 0
 
 
 def test_a_port_that_was_given_back_rests() -> None:
-    book = PortBook(42000, 42009, "127.0.0.1")
+    book = PortBook(15300, 15309, "127.0.0.1")
     borrow_all(book, 10)
-    book.give_back(42004, 10)
+    book.give_back(15304, 10)
     assert borrow_all(book, 10 + QUARANTINE_S - 0.1) == []
-    assert borrow_all(book, 10 + QUARANTINE_S) == [42004]
+    assert borrow_all(book, 10 + QUARANTINE_S) == [15304]
 
 
 def test_the_port_that_rested_longest_is_next() -> None:
-    book = PortBook(42000, 42009, "127.0.0.1")
+    book = PortBook(15300, 15309, "127.0.0.1")
     port, bound = book.borrow(0)
     bound.close()
     book.give_back(port, 0)
-    assert borrow_all(book, 100) == [42002, 42004, 42006, 42008, 42000]
+    assert borrow_all(book, 100) == [15302, 15304, 15306, 15308, 15300]
 
 
 def test_a_port_that_somebody_else_has_is_passed_over() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 42002))
-        book = PortBook(42000, 42009, "127.0.0.1")
-        assert borrow_all(book, 0) == [42000, 42004, 42006, 42008]
-    assert borrow_all(book, QUARANTINE_S) == [42002]
+        other.bind(("127.0.0.1", 15302))
+        book = PortBook(15300, 15309, "127.0.0.1")
+        assert borrow_all(book, 0) == [15300, 15304, 15306, 15308]
+    assert borrow_all(book, QUARANTINE_S) == [15302]

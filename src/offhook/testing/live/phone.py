@@ -16,7 +16,8 @@ from offhook.media import Media
 from offhook.sip import NameAddr, Stack, Uri
 
 LOOPBACK = "127.0.0.1"
-PORTS = (41_000, 48_998)
+PORTS = (10_000, 12_998)
+"""Under those that the system gives to others (from 32768 on)."""
 
 
 class Phone:
