@@ -15,6 +15,9 @@ from offhook.media import wire
 
 _READ = 2**18
 _ENDING_S = 2.0
+_BATCH_OCTETS = 2**16
+_BATCH_SOCKETS = 8
+"""With one message: the engine takes up to 16."""
 _log = logging.getLogger(__name__)
 
 # One thread is the rule of the engine; a library that starts its own would break it. And what NumPy frees in one tick it needs
@@ -41,7 +44,9 @@ class EngineProcess:
         self._loop = asyncio.get_running_loop()
         self._unpacker = wire.events()
         self._unsent: deque[tuple[bytes, socket.socket | None]] = deque()
-        self._writing = self._closed = self._ending = False
+        self._taken: list[tuple[bytes, socket.socket | None]] = []
+        """The messages of the batch that is being sent."""
+        self._writing = self._scheduled = self._closed = self._ending = False
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         with theirs:
@@ -53,18 +58,23 @@ class EngineProcess:
         return self._process.pid
 
     def send(self, command: wire.Command, attached: socket.socket | None = None) -> None:
-        """Send a command; a socket that goes with it is ours no more."""
+        """Send a command, with all others of this turn of the loop: each message wakes the engine. A socket that goes with it
+        is ours no more.
+        """
         if self._closed:
             if attached is not None:
                 attached.close()
             return
         self._unsent.append((wire.pack(command), attached))
-        if not self._writing:
-            self._write()
+        if not self._writing and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._write)
 
     async def aclose(self) -> None:
         """End it: it closes everything and exits when our end of the socket is closed."""
         self._ending = True
+        if not self._closed:
+            self._write()
         self._close()
         deadline = self._loop.time() + _ENDING_S
         while self._process.poll() is None:
@@ -87,26 +97,42 @@ class EngineProcess:
         self._unsent.clear()
 
     def _write(self) -> None:
+        self._scheduled = False
+        if self._closed:
+            return
         try:
             while self._unsent:
-                octets, attached = self._unsent[0]
-                sent = socket.send_fds(self._socket, [octets], [attached.fileno()] if attached is not None else [])
-                if attached is not None:
-                    attached.close()
+                octets, attached = self._batch()
+                sent = socket.send_fds(self._socket, [octets], [each.fileno() for each in attached])
+                for each in attached:
+                    each.close()
                 if sent < len(octets):
-                    self._unsent[0] = (octets[sent:], None)
-                else:
-                    self._unsent.popleft()
+                    self._unsent.appendleft((octets[sent:], None))
         except BlockingIOError:
+            self._unsent.extendleft(reversed(self._taken))
             if not self._writing:
                 self._loop.add_writer(self._socket, self._write)
                 self._writing = True
             return
         except OSError:
+            for _, left in self._taken:
+                if left is not None:
+                    left.close()
             return  # it has died: reading says so
         if self._writing:
             self._loop.remove_writer(self._socket)
             self._writing = False
+
+    def _batch(self) -> tuple[bytes, list[socket.socket]]:
+        """Take messages that can go in one piece: so many octets, so many sockets."""
+        self._taken = []
+        size = attached = 0
+        while self._unsent and size < _BATCH_OCTETS and attached < _BATCH_SOCKETS:
+            message = self._unsent.popleft()
+            self._taken.append(message)
+            size += len(message[0])
+            attached += message[1] is not None
+        return b"".join(octets for octets, _ in self._taken), [each for _, each in self._taken if each is not None]
 
     def _read(self) -> None:
         try:
