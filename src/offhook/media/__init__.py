@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from offhook.media.channel import Channel, RtpPeer
     from offhook.media.client import EngineFailed, Media
     from offhook.media.clips import Clips, Fetch, Fetched, nothing_fetched
-    from offhook.media.listening import Digits, Meter
+    from offhook.media.listening import Digits, Meter, Voice, VoiceEvent
     from offhook.media.playback import Playback
     from offhook.media.recordings import Recording
     from offhook.media.taps import Injection, Tap
@@ -35,6 +35,8 @@ __all__ = [
     "Recording",
     "RtpPeer",
     "Tap",
+    "Voice",
+    "VoiceEvent",
     "nothing_fetched",
 ]
 
@@ -42,7 +44,7 @@ _HOMES = {
     "channel": ("Channel", "RtpPeer"),
     "client": ("EngineFailed", "Media"),
     "clips": ("Clips", "Fetch", "Fetched", "nothing_fetched"),
-    "listening": ("Digits", "Meter"),
+    "listening": ("Digits", "Meter", "Voice", "VoiceEvent"),
     "playback": ("Playback",),
     "recordings": ("Recording",),
     "taps": ("Injection", "Tap"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics, Silence, Sound
 from offhook.errors import LegGone
 from offhook.media import wire
-from offhook.media.listening import Digits, Meter
+from offhook.media.listening import Digits, Meter, Voice, VoiceEvent
 from offhook.media.playback import Playback
 from offhook.media.recordings import Recording
 from offhook.media.taps import Injection, Tap
@@ -39,6 +39,8 @@ class RtpPeer:
     """Of telephone-event; ``None``: keys are sent as tones."""
     send: bool = True
     receive: bool = True
+    inband_digits: bool | None = None
+    """Whether keys may come as tones; ``None``: where there is no telephone-event."""
 
     def __post_init__(self) -> None:
         ipaddress.ip_address(self.host)
@@ -65,6 +67,7 @@ class Channel:
         self._playbacks: dict[int, Playback] = {}
         self._listeners: list[Digits] = []
         self._meters: dict[Meter, int] = {}
+        self._voices: dict[int, tuple[Voice, wire.WatchVoice]] = {}
         self._recordings: dict[int, Recording] = {}
         self._requests: dict[int, tuple[wire.Command, asyncio.Future[wire.Event]]] = {}
         self._closed = False
@@ -207,6 +210,25 @@ class Channel:
         """
         await self.ask(lambda request: wire.WatchLoss(self.number, request, minimum_ms))
 
+    @contextmanager
+    def voice(self, *, start_ms: int = 60, stop_ms: int = 400) -> Iterator[Voice]:
+        """Hear where this leg's party begins and ceases to speak, from this moment on (``engine/voice.py`` says what that is).
+
+        Args:
+            start_ms: sound that is shorter is none.
+            stop_ms: pauses that are shorter are none.
+        """
+        voice = Voice(self.next_number())
+        if self._closed:
+            voice.put(None)
+        self._voices[voice.number] = (voice, wire.WatchVoice(self.number, voice.number, start_ms, stop_ms))
+        self.tell(self._voices[voice.number][1])
+        try:
+            yield voice
+        finally:
+            del self._voices[voice.number]
+            self.tell(wire.Forget(self.number, voice.number))
+
     def meter(self, interval_ms: int = 200) -> Meter:
         """Measure the level of what is received. All meters of a channel go at the shortest interval asked for."""
         meter = Meter(self)
@@ -300,6 +322,7 @@ class Channel:
             yield self._connection(self._peer)
         for command, _ in self._requests.values():
             yield command
+        yield from (watch for _, watch in self._voices.values())
         if self._injection is not None:
             self._injection.forget()
 
@@ -308,12 +331,15 @@ class Channel:
         match event:
             case wire.KeyPressed():
                 for listener in self._listeners:
-                    listener.put(Digit(event.key, event.duration_ms))
+                    listener.put(Digit(event.key, event.duration_ms, event.via))
             case wire.PlaybackOver():
                 self._playback_over(event.playback, PlaybackEnded(PlaybackEnd(event.why), event.played_ms))
             case wire.LevelHeard():
                 for meter in self._meters:
                     meter.put(event.level_dbov)
+            case wire.VoiceChanged():
+                if event.request in self._voices:
+                    self._voices[event.request][0].put(VoiceEvent(event.speaking, event.at_ms))
             case wire.RecordingOver():
                 recording = self._recordings.pop(event.recording, None)
                 if recording is not None:
@@ -338,8 +364,10 @@ class Channel:
         self._end_everything()
 
     def _connection(self, peer: RtpPeer) -> wire.ConnectLeg:
+        inband = peer.event_payload_type is None if peer.inband_digits is None else peer.inband_digits
         return wire.ConnectLeg(
-            self.number, peer.host, peer.port, peer.payload_type, peer.codec, peer.event_payload_type, peer.send, peer.receive
+            *(self.number, peer.host, peer.port, peer.payload_type, peer.codec, peer.event_payload_type, peer.send, peer.receive),
+            inband=inband,
         )
 
     def _metering(self) -> wire.MeterLevel:
@@ -357,6 +385,8 @@ class Channel:
             self._playback_over(number, PlaybackEnded(PlaybackEnd.GONE, playback.position_ms))
         for listener in self._listeners:
             listener.put(None)
+        for voice, _ in self._voices.values():
+            voice.put(None)
         for meter in list(self._meters):
             meter.put(None)
         self._meters.clear()

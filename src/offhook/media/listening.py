@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from offhook.audio import Digit
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 DIGITS_LIMIT = 128
 """Keys that wait for somebody who listens; more are lost, the newest first."""
 LEVELS_LIMIT = 50
+VOICE_LIMIT = 1000
 
 
 class Digits:
@@ -71,3 +73,36 @@ class Meter:
         if self._levels.full():
             self._levels.get_nowait()  # who does not keep up wants the newest
         self._levels.put_nowait(level_dbov)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceEvent:
+    """Somebody has begun or ceased to speak."""
+
+    speaking: bool
+    at_ms: int
+    """When, since the watch began: the beginning of the sound, or of the pause, not when it was noticed."""
+
+
+class Voice:
+    """Where somebody speaks: ``with channel.voice() as voice: async for event in voice``."""
+
+    def __init__(self, number: int) -> None:
+        self._events: asyncio.Queue[VoiceEvent | None] = asyncio.Queue(VOICE_LIMIT)
+        self.number = number
+
+    def __aiter__(self) -> AsyncIterator[VoiceEvent]:
+        return self
+
+    async def __anext__(self) -> VoiceEvent:
+        event = await self._events.get()
+        if event is None:
+            self._events.put_nowait(None)
+            raise StopAsyncIteration
+        return event
+
+    def put(self, event: VoiceEvent | None) -> None:
+        """It has changed; ``None``: the leg has ended (for the room's own use)."""
+        if self._events.full():
+            self._events.get_nowait()
+        self._events.put_nowait(event)

@@ -69,6 +69,8 @@ class ConnectLeg(_Message, frozen=True):
     event_payload_type: int | None
     send: bool
     receive: bool
+    inband: bool = False
+    """Listen for keys that come as tones."""
 
 
 class SeatLeg(_Message, frozen=True):
@@ -148,6 +150,15 @@ class WatchLoss(_Message, frozen=True):
     leg: int
     request: int
     minimum_ms: int
+
+
+class WatchVoice(_Message, frozen=True):
+    """Tell whenever somebody begins or ceases to speak, until it is forgotten."""
+
+    leg: int
+    request: int
+    start_ms: int
+    stop_ms: int
 
 
 class Forget(_Message, frozen=True):
@@ -256,6 +267,7 @@ Command = (
     | WatchSilence
     | WatchBeep
     | WatchLoss
+    | WatchVoice
     | Forget
     | MeterLevel
     | JoinRoom
@@ -290,6 +302,16 @@ class KeyPressed(_Message, frozen=True):
     leg: int
     key: str
     duration_ms: int
+    via: str = "rfc4733"
+    """Or ``inband``."""
+
+
+class VoiceChanged(_Message, frozen=True):
+    leg: int
+    request: int
+    speaking: bool
+    at_ms: int
+    """When it began or ended, since the watch was set up."""
 
 
 class Done(_Message, frozen=True):
@@ -360,7 +382,9 @@ class Figures(_Message, frozen=True):
     """Reads that found nothing."""
 
 
-Event = Ready | PlaybackOver | KeyPressed | Done | LevelHeard | Tapped | Busy | RecordingOver | Statistics | Figures
+Event = (
+    Ready | PlaybackOver | KeyPressed | Done | LevelHeard | VoiceChanged | Tapped | Busy | RecordingOver | Statistics | Figures
+)
 
 # --- the writer process: one stream carries what to write and, back, what became of it -----------------------------------------
 

@@ -37,6 +37,7 @@ class Commands:
             wire.WatchSilence: self._watch_silence,
             wire.WatchBeep: self._watch_beep,
             wire.WatchLoss: self._watch_loss,
+            wire.WatchVoice: self._watch_voice,
             wire.Forget: self._forget,
             wire.MeterLevel: self._meter,
             wire.JoinRoom: self._join,
@@ -83,7 +84,7 @@ class Commands:
             engine.reception.remove(leg)
             peers.disconnect(leg.socket)
         leg.payload_type, leg.codec = command.payload_type, Codec[command.codec]
-        leg.event_payload_type = command.event_payload_type
+        leg.event_payload_type, leg.inband = command.event_payload_type, command.inband
         leg.sending, leg.receiving = command.send, command.receive
         leg.keys = leg.keys or Keys()
         slot = leg.slot
@@ -117,6 +118,7 @@ class Commands:
         engine.recorder.stop(leg)
         engine.silences.watches.drop(leg)
         engine.beeps.watches.drop(leg)
+        engine.voices.watches.drop(leg)
         engine.transmission.remove(leg)
         engine.injecting.remove(leg)
         engine.taps.close(leg)
@@ -172,9 +174,13 @@ class Commands:
             self._engine.legs.lost_after[leg.slot] = leg.lost_after
             self._engine.legs.heard_at[leg.slot] = self._engine.pacing.tick
 
+    def _watch_voice(self, leg: Leg, command: wire.WatchVoice) -> None:
+        self._engine.voices.add(leg, command.request, command.start_ms, command.stop_ms)
+
     def _forget(self, leg: Leg, command: wire.Forget) -> None:
         self._engine.silences.watches.drop(leg, command.request)
         self._engine.beeps.watches.drop(leg, command.request)
+        self._engine.voices.watches.drop(leg, command.request)
         if leg.loss_request == command.request:
             self._watch_loss(leg, wire.WatchLoss(leg.number, command.request, 0))
         self._engine.transmission.give_up(leg, command.request)

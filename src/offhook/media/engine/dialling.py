@@ -16,15 +16,15 @@ LEVEL_DBOV = -10.0
 """Of each key: in the volume field and, without its sign, of the tones."""
 _VOLUME = 10
 _LONGEST_EVENT = 0xFFFF
-_ROWS_HZ = (697.0, 770.0, 852.0, 941.0)
-_COLUMNS_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
-_KEYPAD = ("123A", "456B", "789C", "*0#D")
+ROWS_HZ = (697.0, 770.0, 852.0, 941.0)
+COLUMNS_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
+KEYPAD = ("123A", "456B", "789C", "*0#D")
 
 
 def frequencies_hz(key: str) -> tuple[float, float]:
     """The two tones of a key (ITU-T Q.23)."""
-    row = next(row for row, keys in enumerate(_KEYPAD) if key in keys)
-    return _ROWS_HZ[row], _COLUMNS_HZ[_KEYPAD[row].index(key)]
+    row = next(row for row, keys in enumerate(KEYPAD) if key in keys)
+    return ROWS_HZ[row], COLUMNS_HZ[KEYPAD[row].index(key)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,10 @@ class Leg:
     edge: Edge | None = None
     """What keeps its frames where they do not fit into the ring; ``None``: they do."""
     keys: Keys | None = None
+    inband: bool = False
+    """Whether its keys may come as tones."""
+    event_at: int = 0
+    """The tick of its last telephone event, 0 before the first."""
     playing: Playing | None = None
     dialling: list[Dialling] = field(default_factory=list)
 

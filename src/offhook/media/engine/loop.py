@@ -14,6 +14,7 @@ from offhook.media.engine.arena import Arena
 from offhook.media.engine.beeps import BeepWatches
 from offhook.media.engine.control import Control
 from offhook.media.engine.gains import Gains
+from offhook.media.engine.inband import InbandKeys
 from offhook.media.engine.injecting import Injecting
 from offhook.media.engine.keys import Press
 from offhook.media.engine.legs import PACKET_OCTETS, Leg, Legs
@@ -25,6 +26,7 @@ from offhook.media.engine.recording import Recorder
 from offhook.media.engine.rtp import HEADER_OCTETS
 from offhook.media.engine.tapping import Taps
 from offhook.media.engine.transmission import Transmission
+from offhook.media.engine.voice import VoiceWatches
 
 PHASES = ("receive", "decode", "meter", "play", "mix", "encode", "send", "tell")
 _LATEST = 256
@@ -45,6 +47,8 @@ class Engine:
         self.taps = Taps()
         self.silences = levels.SilenceWatches()
         self.beeps = BeepWatches()
+        self.voices = VoiceWatches()
+        self.inband = InbandKeys()
         self.recorder = Recorder(control.tell)
         self.pacing = Pacing()
         self.load = Load()
@@ -63,6 +67,7 @@ class Engine:
         if self._version != legs.version:
             self.rooms.settle(legs)
             self.gains.settle(legs)
+            self.inband.settle(legs)
             self._version = legs.version
         clock = time.thread_time_ns
         marks = [clock()]
@@ -82,9 +87,12 @@ class Engine:
             *levels.meter(legs, tick),
             *self.silences.check(legs, tick),
             *self.beeps.check(legs),
+            *self.voices.check(legs),
             *levels.lost(legs, tick),
         ):
             self.control.tell(event)
+        for leg, press in self.inband.check(legs, tick):
+            self._pressed(leg, press, "inband")
         marks.append(clock())
 
         for slot, why in playing.gather(legs, self.arena):
@@ -162,8 +170,8 @@ class Engine:
             self.reception.misses,
         )
 
-    def _pressed(self, leg: Leg, press: Press) -> None:
+    def _pressed(self, leg: Leg, press: Press, via: str = "rfc4733") -> None:
         """A reflex: the prompt is silent in the tick in which the key was heard. What the key means is decided elsewhere."""
-        self.control.tell(wire.KeyPressed(leg.number, press.key, press.duration_ms))
+        self.control.tell(wire.KeyPressed(leg.number, press.key, press.duration_ms, via))
         if leg.playing is not None and leg.playing.stop_on_key:
             self.stop_playing(leg, PlaybackEnd.KEY)

@@ -239,6 +239,7 @@ class Reception:
         if packet.payload_type != leg.payload_type:
             jitter.count_one(self._legs, tick, leg.slot, packet.sequence, packet.ssrc)
         if packet.payload_type == leg.event_payload_type and leg.keys is not None:
+            leg.event_at = tick
             for press in leg.keys.receive(packet.ssrc, packet.timestamp, packet.marker, packet.payload):
                 self._pressed(leg, press)
         elif packet.payload_type == COMFORT_NOISE:

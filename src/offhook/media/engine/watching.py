@@ -45,6 +45,10 @@ class Watches:
             self._version = legs.version
         return self._slots
 
+    def who(self, row: int) -> tuple[Leg, int]:
+        """Whose row of the table this is: the leg and the request."""
+        return self._who[row]
+
     def done(self, heard: Flags) -> list[wire.Event]:
         """Tell those whose wait is over, and forget them."""
         if not heard.any():
