@@ -129,3 +129,12 @@ class RtpStatistics:
     jitter_ms: float = 0.0
     """Interarrival jitter (RFC 3550 section 6.4.1)."""
     frames_concealed: int = 0
+    round_trip_ms: float | None = None
+    """As RTCP shows it; ``None`` where the peer sends no reports, like the three that follow."""
+    remote_lost: int | None = None
+    """Of what we sent, as the peer reports it."""
+    remote_jitter_ms: float | None = None
+    mos_received: float | None = None
+    """Estimated mean opinion score of what we hear, 1.0 to 4.4 (``media/quality.py``)."""
+    mos_sent: float | None = None
+    """Of what the peer hears."""

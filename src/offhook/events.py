@@ -205,6 +205,11 @@ class MediaMeasured(Event):
     packets_reordered: int
     jitter_ms: float
     frames_concealed: int
+    round_trip_ms: float | None = None
+    remote_lost: int | None = None
+    remote_jitter_ms: float | None = None
+    mos_received: float | None = None
+    mos_sent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

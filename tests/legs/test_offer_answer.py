@@ -97,7 +97,39 @@ def test_a_stream_s_own_address_wins_and_may_be_of_version_6() -> None:
 
 def test_our_offer_has_both_codecs_and_keys() -> None:
     offered = sdp.SessionDescription.parse(offer_answer.offer(LOCAL).to_bytes())
-    assert offered.media[0].formats == ("0", "8", "101")
+    assert offered.media[0].formats == ("0", "8", "13", "101")
     assert offered.media[0].fmtp(101) == "0-16"
     _, agreed = offer_answer.answer(offered, Local("192.0.2.2", 30000, 7))
     assert (agreed.codec, agreed.event_payload_type, agreed.port) == ("PCMU", 101, 20000)
+
+
+@pytest.mark.parametrize(
+    ("lines", "port", "mux"),
+    [
+        ([], None, False),
+        (["a=rtcp:4711"], 4711, False),
+        (["a=rtcp:4711 IN IP4 192.0.2.9"], 4711, False),
+        (["a=rtcp:4711 IN IP4 203.0.113.5"], None, False),
+        (["a=rtcp:99999"], None, False),
+        (["a=rtcp:"], None, False),
+        (["a=rtcp-mux"], None, True),
+    ],
+)
+def test_where_reports_go_is_read_and_mux_is_agreed_to_where_it_was_offered(
+    lines: list[str], port: int | None, mux: bool
+) -> None:
+    answered, agreed = offer_answer.answer(description("m=audio 4000 RTP/AVP 0", *lines), LOCAL)
+    assert (agreed.rtcp_port, agreed.rtcp_mux) == (port, bool(mux))
+    assert (answered.media[0].attribute("rtcp-mux") is not None) == bool(mux)
+
+
+EVENTS = ("a=rtpmap:101 telephone-event/8000",)
+
+
+def test_comfort_noise_is_agreed_to_where_it_was_offered() -> None:
+    answered, agreed = offer_answer.answer(
+        description("m=audio 4000 RTP/AVP 8 13 101", "a=rtpmap:101 telephone-event/8000"), LOCAL
+    )
+    assert agreed.comfort_noise
+    assert answered.media[0].formats == ("8", "13", "101")
+    assert not offer_answer.answer(description("m=audio 4000 RTP/AVP 0"), LOCAL)[1].comfort_noise

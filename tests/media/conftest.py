@@ -38,12 +38,17 @@ class Peer:
         self.sequence, self.timestamp, self.ssrc = 65530, 2**32 - 800, id(self) & 0xFFFFFFFF
         self.packets: list[tuple[int, bool, int, int, bytes]] = []
         """Payload type, marker, sequence, timestamp, payload."""
+        self.raw: list[bytes] = []
+        """What is no RTP: reports over the same port."""
         asyncio.get_running_loop().add_reader(self.socket, self._read)
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
                 datagram = self.socket.recv(2048)
+                if 192 <= datagram[1] <= 223:
+                    self.raw.append(datagram)
+                    continue
                 _, second, sequence, timestamp, _ = HEADER.unpack_from(datagram)
                 self.packets.append((second & 0x7F, bool(second & 0x80), sequence, timestamp, datagram[12:]))
 

@@ -10,8 +10,10 @@ def borrow_all(book: PortBook, now: float) -> list[int]:
     taken = []
     with pytest.raises(NoMediaPort, match="between 15300 and 15309"):
         while True:
-            port, bound = book.borrow(now)
-            bound.close()
+            port, sockets = book.borrow(now)
+            assert [each.getsockname()[1] for each in sockets] == [port, port + 1]
+            for each in sockets:
+                each.close()
             taken.append(port)
     return taken
 
@@ -36,8 +38,9 @@ def test_a_port_that_was_given_back_rests() -> None:
 
 def test_the_port_that_rested_longest_is_next() -> None:
     book = PortBook(15300, 15309, "127.0.0.1")
-    port, bound = book.borrow(0)
-    bound.close()
+    port, sockets = book.borrow(0)
+    for each in sockets:
+        each.close()
     book.give_back(port, 0)
     assert borrow_all(book, 100) == [15302, 15304, 15306, 15308, 15300]
 

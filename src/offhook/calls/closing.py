@@ -77,6 +77,11 @@ async def _measure(call: Call) -> None:
             found.packets_reordered,
             round(found.jitter_ms, 2),
             found.frames_concealed,
+            found.round_trip_ms,
+            found.remote_lost,
+            found.remote_jitter_ms,
+            found.mos_received,
+            found.mos_sent,
         )
     )
 

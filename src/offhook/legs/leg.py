@@ -156,6 +156,8 @@ class Leg:
                 event_payload_type=agreement.event_payload_type,
                 send=agreement.send,
                 receive=agreement.receive,
+                rtcp_port=agreement.rtcp_port,
+                rtcp_mux=agreement.rtcp_mux,
             )
         )
         self._note(

@@ -5,6 +5,7 @@ One audio stream a leg; other streams of an offer are refused with port 0. Codec
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -15,6 +16,7 @@ Codec = Literal["PCMU", "PCMA"]
 
 CODECS = {"PCMU": 0, "PCMA": 8}
 """What we speak, by preference of ours when we offer, with the static payload types of RFC 3551."""
+COMFORT_NOISE = 13
 EVENT_PAYLOAD_TYPE = 101
 """What we offer for telephone-event; an answer uses the offer's number."""
 _EVENTS = "0-16"
@@ -39,6 +41,12 @@ class Agreement:
     """Where our audio goes."""
     send: bool = True
     receive: bool = True
+    comfort_noise: bool = False
+    """The peer may send comfort noise in its pauses (RFC 3389)."""
+    rtcp_port: int | None = None
+    """Where it takes RTCP (RFC 3605); ``None``: one above its port."""
+    rtcp_mux: bool = False
+    """RTCP goes over the port of RTP (RFC 5761)."""
 
     @property
     def direction(self) -> str:
@@ -70,7 +78,8 @@ class Local:
 
 def offer(local: Local) -> sdp.SessionDescription:
     """What we offer: every codec that we speak, by preference, and telephone-event."""
-    return _describe(local, [_audio(local, [*CODECS.items()], EVENT_PAYLOAD_TYPE, "sendrecv")])
+    spoken = [*CODECS.items(), ("CN", COMFORT_NOISE)]
+    return _describe(local, [_audio(local, spoken, EVENT_PAYLOAD_TYPE, "sendrecv")])
 
 
 def answer(offered: sdp.SessionDescription, local: Local) -> tuple[sdp.SessionDescription, Agreement]:
@@ -81,7 +90,7 @@ def answer(offered: sdp.SessionDescription, local: Local) -> tuple[sdp.SessionDe
     """
     position, agreement = _choose(offered)
     streams = [
-        _audio(local, [(agreement.codec, agreement.payload_type)], agreement.event_payload_type, agreement.direction)
+        _answered(local, agreement)
         if each == position
         else sdp.Media(kind=media.kind, port=0, protocol=media.protocol, formats=media.formats)
         for each, media in enumerate(offered.media)
@@ -125,7 +134,18 @@ def _agree(description: sdp.SessionDescription, media: sdp.Media) -> Agreement |
         port=media.port,
         send=send and host not in _UNSPECIFIED,
         receive=receive,
+        comfort_noise=("CN", COMFORT_NOISE) in spoken,
+        rtcp_port=_rtcp_port(media.attribute("rtcp"), host),
+        rtcp_mux=media.attribute("rtcp-mux") is not None,
     )
+
+
+def _rtcp_port(value: str | None, host: str) -> int | None:
+    """The port of ``a=rtcp:`` (RFC 3605), as long as it is on the same host: reports go to nobody else."""
+    words = (value or "").split()
+    if not words or not words[0].isdigit() or not 0 < int(words[0]) < 65536 or words[-1] not in {words[0], host}:
+        return None
+    return int(words[0])
 
 
 def _numeric(host: str) -> bool:
@@ -145,12 +165,22 @@ def _spoken(media: sdp.Media) -> list[tuple[str, int]]:
         number = int(text)
         mapped = media.rtpmap(number)
         if mapped is None:
-            name = next((name for name, static in CODECS.items() if static == number), None)
+            name = next((name for name, static in {**CODECS, "CN": COMFORT_NOISE}.items() if static == number), None)
         else:
             name = mapped.encoding.upper() if mapped.rate_hz == _RATE_HZ else None
-        if name is not None and (name in CODECS or name == "TELEPHONE-EVENT"):
+        if name is not None and (name in CODECS or name in {"TELEPHONE-EVENT", "CN"}):
             found.append((name, number))
     return found
+
+
+def _answered(local: Local, agreement: Agreement) -> sdp.Media:
+    spoken: list[tuple[str, int]] = [(agreement.codec, agreement.payload_type)]
+    if agreement.comfort_noise:
+        spoken.append(("CN", COMFORT_NOISE))
+    stream = _audio(local, spoken, agreement.event_payload_type, agreement.direction)
+    if not agreement.rtcp_mux:
+        return stream
+    return dataclasses.replace(stream, attributes=(*stream.attributes, ("rtcp-mux", None)))
 
 
 def _audio(local: Local, codecs: list[tuple[str, int]], events: int | None, direction: str) -> sdp.Media:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics, Silence, Sound
 from offhook.errors import LegGone
-from offhook.media import wire
+from offhook.media import quality, wire
 from offhook.media.listening import Digits, Meter, Voice, VoiceEvent
 from offhook.media.playback import Playback
 from offhook.media.recordings import Recording
@@ -39,6 +39,10 @@ class RtpPeer:
     """Of telephone-event; ``None``: keys are sent as tones."""
     send: bool = True
     receive: bool = True
+    rtcp_port: int | None = None
+    """Where its RTCP reports go; ``None``: one above the port (RFC 3550 section 11)."""
+    rtcp_mux: bool = False
+    """RTCP goes over the port of RTP (RFC 5761)."""
     inband_digits: bool | None = None
     """Whether keys may come as tones; ``None``: where there is no telephone-event."""
 
@@ -265,16 +269,7 @@ class Channel:
         """What the RTP of this leg went through so far. Raises ``LegGone``."""
         told = await self.ask(lambda request: wire.AskStatistics(self.number, request))
         assert isinstance(told, wire.Statistics)
-        return RtpStatistics(
-            told.packets_sent,
-            told.packets_received,
-            told.packets_lost,
-            told.packets_late,
-            told.packets_duplicate,
-            told.packets_reordered,
-            told.jitter_ms,
-            told.frames_concealed,
-        )
+        return quality.judged(told)
 
     async def aclose(self) -> None:
         """Free the slot and the port. What plays ends as ``GONE``, who waits gets ``LegGone``; recordings are completed."""
@@ -368,6 +363,8 @@ class Channel:
         return wire.ConnectLeg(
             *(self.number, peer.host, peer.port, peer.payload_type, peer.codec, peer.event_payload_type, peer.send, peer.receive),
             inband=inband,
+            rtcp_port=peer.rtcp_port,
+            rtcp_mux=peer.rtcp_mux,
         )
 
     def _metering(self) -> wire.MeterLevel:

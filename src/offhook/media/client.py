@@ -19,8 +19,8 @@ from offhook.media.process import EngineProcess, start
 from offhook.media.taps import FRAME_OCTETS, Tap
 
 _READY_S = 10.0
-LEG_DESCRIPTORS = 1
-"""File descriptors of a leg in the engine."""
+LEG_DESCRIPTORS = 2
+"""File descriptors of a leg in the engine: one for RTP, one for RTCP."""
 _OWN_DESCRIPTORS = 64
 """That the engine keeps for itself."""
 _DEATHS_LIMIT = 3
@@ -122,10 +122,10 @@ class Media:
             raise MediaBusy
         if len(self._channels) >= self._descriptors:
             raise NoDescriptor(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        port, bound = self._book.borrow(self.now())
+        port, sockets = self._book.borrow(self.now())
         channel = Channel(self, self.next_number(), port)
         self._channels[channel.number] = channel
-        engine.send(wire.OpenLeg(channel.number), bound)
+        engine.send(wire.OpenLeg(channel.number, rtcp=len(sockets) > 1), *sockets)
         return channel
 
     def open_seat(self) -> Channel:
@@ -240,12 +240,12 @@ class Media:
         if not channel.open:
             self.forget(channel)
             return
-        bound = self._book.bind_again(channel.port) if channel.port else _no_peer()
-        if bound is None:
+        sockets = self._book.bind_again(channel.port) if channel.port else [_no_peer()]
+        if not sockets:
             _log.error("RTP port %d is taken: its leg has no sound any more", channel.port)
             channel.fail()
             return
-        self._running().send(wire.OpenLeg(channel.number), bound)
+        self._running().send(wire.OpenLeg(channel.number, rtcp=len(sockets) > 1), *sockets)
 
     def _give_up(self) -> None:
         _log.critical("the media engine does not stay alive: no sound any more")

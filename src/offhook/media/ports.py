@@ -15,7 +15,8 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class PortBook:
-    """Lends the even ports of a range, the longest unused first (RFC 3550 section 11; the odd one above is for RTCP).
+    """Lends the even ports of a range, the longest unused first (RFC 3550 section 11), and with each the odd
+    one above it, for RTCP.
 
     Args:
         low: the first port of the range, odd or even.
@@ -37,9 +38,12 @@ class PortBook:
         """How many are not lent out, those in quarantine included."""
         return len(self._free)
 
-    def borrow(self, now: float) -> tuple[int, socket.socket]:
-        """Take a port and bind a UDP socket to it. Raises ``NoMediaPort`` when there is none, ``NoDescriptor`` when there is
-        no socket.
+    def borrow(self, now: float) -> tuple[int, list[socket.socket]]:
+        """Take a port and bind a UDP socket to it, and one to the port above.
+
+        Raises:
+            NoMediaPort: there is none.
+            NoDescriptor: there is no socket.
 
         Args:
             now: loop time, s.
@@ -51,7 +55,7 @@ class PortBook:
             bound = self._bind(port)
             self._free.popleft()
             if bound is not None:
-                return port, bound
+                return port, [bound, *self._above(port)]
             self._free.append((port, now + QUARANTINE_S))  # somebody else on this machine has it
         raise NoMediaPort(self._low, self._high)
 
@@ -59,9 +63,18 @@ class PortBook:
         """The port's socket is closed; it may be lent again after a rest."""
         self._free.append((port, now + QUARANTINE_S))
 
-    def bind_again(self, port: int) -> socket.socket | None:
-        """A new socket on a port that is lent out, for an engine that takes over from one that died."""
-        return self._bind(port)
+    def bind_again(self, port: int) -> list[socket.socket]:
+        """New sockets on a port that is lent out, for an engine that takes over from one that died. Empty: it is taken."""
+        bound = self._bind(port)
+        return [] if bound is None else [bound, *self._above(port)]
+
+    def _above(self, port: int) -> list[socket.socket]:
+        """The socket for RTCP. A leg can do without it: somebody else's is no reason to pass over the port."""
+        try:
+            bound = self._bind(port + 1)
+        except (OSError, NoDescriptor):
+            bound = None
+        return [] if bound is None else [bound]
 
     def _bind(self, port: int) -> socket.socket | None:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from offhook.media import wire
 
@@ -18,6 +18,7 @@ _ENDING_S = 2.0
 _BATCH_OCTETS = 2**16
 _BATCH_SOCKETS = 8
 """With one message: the engine takes up to 16."""
+_Message = tuple[bytes, tuple[socket.socket, ...]]
 _log = logging.getLogger(__name__)
 
 # One thread is the rule of the engine; a library that starts its own would break it. And what NumPy frees in one tick it needs
@@ -43,8 +44,8 @@ class EngineProcess:
         self._heard, self._gone = heard, gone
         self._loop = asyncio.get_running_loop()
         self._unpacker = wire.events()
-        self._unsent: deque[tuple[bytes, socket.socket | None]] = deque()
-        self._taken: list[tuple[bytes, socket.socket | None]] = []
+        self._unsent: deque[_Message] = deque()
+        self._taken: list[_Message] = []
         """The messages of the batch that is being sent."""
         self._writing = self._scheduled = self._closed = self._ending = False
         self._socket, theirs = socket.socketpair()
@@ -57,13 +58,12 @@ class EngineProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def send(self, command: wire.Command, attached: socket.socket | None = None) -> None:
-        """Send a command, with all others of this turn of the loop: each message wakes the engine. A socket that goes with it
-        is ours no more.
+    def send(self, command: wire.Command, *attached: socket.socket) -> None:
+        """Send a command, with all others of this turn of the loop: each message wakes the engine. Sockets that go with it
+        are ours no more.
         """
         if self._closed:
-            if attached is not None:
-                attached.close()
+            _close_all(attached)
             return
         self._unsent.append((wire.pack(command), attached))
         if not self._writing and not self._scheduled:
@@ -92,8 +92,7 @@ class EngineProcess:
             self._loop.remove_writer(self._socket)
         self._socket.close()
         for _, attached in self._unsent:
-            if attached is not None:
-                attached.close()
+            _close_all(attached)
         self._unsent.clear()
 
     def _write(self) -> None:
@@ -104,10 +103,9 @@ class EngineProcess:
             while self._unsent:
                 octets, attached = self._batch()
                 sent = socket.send_fds(self._socket, [octets], [each.fileno() for each in attached])
-                for each in attached:
-                    each.close()
+                _close_all(attached)
                 if sent < len(octets):
-                    self._unsent.appendleft((octets[sent:], None))
+                    self._unsent.appendleft((octets[sent:], ()))
         except BlockingIOError:
             self._unsent.extendleft(reversed(self._taken))
             if not self._writing:
@@ -116,8 +114,7 @@ class EngineProcess:
             return
         except OSError:
             for _, left in self._taken:
-                if left is not None:
-                    left.close()
+                _close_all(left)
             return  # it has died: reading says so
         if self._writing:
             self._loop.remove_writer(self._socket)
@@ -131,8 +128,8 @@ class EngineProcess:
             message = self._unsent.popleft()
             self._taken.append(message)
             size += len(message[0])
-            attached += message[1] is not None
-        return b"".join(octets for octets, _ in self._taken), [each for _, each in self._taken if each is not None]
+            attached += len(message[1])
+        return b"".join(octets for octets, _ in self._taken), [each for _, sockets in self._taken for each in sockets]
 
     def _read(self) -> None:
         try:
@@ -157,6 +154,11 @@ class EngineProcess:
             self._loop.call_later(0.002, self._wait_for_exit)
         else:
             self._gone()
+
+
+def _close_all(sockets: Iterable[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
 
 
 def start(module: str, theirs: socket.socket) -> subprocess.Popen[bytes]:

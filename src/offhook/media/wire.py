@@ -53,9 +53,11 @@ class Track(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OpenLeg(_Message, frozen=True):
-    """The leg's bound UDP socket comes with it (``SCM_RIGHTS``)."""
+    """The leg's bound UDP socket comes with it (``SCM_RIGHTS``), and the one for its RTCP."""
 
     leg: int
+    rtcp: bool = False
+    """Whether there is a second socket."""
 
 
 class ConnectLeg(_Message, frozen=True):
@@ -71,6 +73,9 @@ class ConnectLeg(_Message, frozen=True):
     receive: bool
     inband: bool = False
     """Listen for keys that come as tones."""
+    rtcp_port: int | None = None
+    """Where its reports go; ``None``: one above the port."""
+    rtcp_mux: bool = False
 
 
 class SeatLeg(_Message, frozen=True):
@@ -350,14 +355,20 @@ class RecordingOver(_Message, frozen=True):
 class Statistics(_Message, frozen=True):
     leg: int
     request: int
-    packets_sent: int
-    packets_received: int
-    packets_lost: int
-    packets_late: int
-    packets_duplicate: int
-    packets_reordered: int
-    jitter_ms: float
-    frames_concealed: int
+    packets_sent: int = 0
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    packets_duplicate: int = 0
+    packets_reordered: int = 0
+    jitter_ms: float = 0.0
+    frames_concealed: int = 0
+    playout_ms: int = 0
+    """How long the packets that come fastest wait to be played."""
+    round_trip_ms: float | None = None
+    remote_lost: int | None = None
+    """Of our packets, as the peer says."""
+    remote_jitter_ms: float | None = None
 
 
 class Figures(_Message, frozen=True):

@@ -16,6 +16,7 @@ from offhook.media.engine.keys import Keys
 from offhook.media.engine.legs import Leg
 from offhook.media.engine.loop import Engine
 from offhook.media.engine.reception import UNWANTED
+from offhook.media.engine.reports import Reporting
 
 
 class Commands:
@@ -56,10 +57,9 @@ class Commands:
         """Do each in turn."""
         for command in commands:
             match command:
-                case wire.OpenLeg(number):
-                    own = socket.socket(fileno=self._engine.control.descriptor())
-                    own.setblocking(False)
-                    self._legs[number] = Leg(number, own)
+                case wire.OpenLeg(number, rtcp):
+                    own = self._socket()
+                    self._legs[number] = Leg(number, own, reporting=Reporting(self._socket() if rtcp else None))
                 case wire.AttachWriter():
                     self._engine.recorder.attach(socket.socket(fileno=self._engine.control.descriptor()))
                 case wire.AskFigures(request):
@@ -70,6 +70,12 @@ class Commands:
                         self._by_type[type(command)](leg, command)
         if not self._engine.legs.count:
             self._engine.control.flush()
+
+    def _socket(self) -> socket.socket:
+        """The next that came with a command."""
+        own = socket.socket(fileno=self._engine.control.descriptor())
+        own.setblocking(False)
+        return own
 
     def _connect(self, leg: Leg, command: wire.ConnectLeg) -> None:
         engine = self._engine
@@ -97,6 +103,9 @@ class Commands:
             leg.learner = peers.Learner(leg.socket, signalled, leg.payload_types, left)
             engine.reception.add(leg)
         engine.transmission.describe(leg)
+        if leg.reporting is not None:
+            leg.reporting.port, leg.reporting.mux = command.rtcp_port, command.rtcp_mux
+            engine.reports.add(leg, engine.pacing.tick)
 
     def _seat(self, leg: Leg, _: wire.SeatLeg) -> None:
         leg.seat, leg.sending, leg.receiving = True, False, False
@@ -123,6 +132,7 @@ class Commands:
         engine.injecting.remove(leg)
         engine.taps.close(leg)
         engine.rooms.forget(leg)
+        engine.reports.remove(leg, engine.pacing.tick)
         if leg.slot >= 0:
             engine.reception.remove(leg)
             engine.legs.dismiss(leg)

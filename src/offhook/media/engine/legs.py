@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook.media import wire
-from offhook.media.engine.arrays import FRAME_SAMPLES, SAMPLES_PER_MS, Flags, Matrix, Numbers, Octets, Reals, Samples
+from offhook.media.engine.arrays import FRAME_MS, FRAME_SAMPLES, SAMPLES_PER_MS, Flags, Matrix, Numbers, Octets, Reals, Samples
 from offhook.media.engine.codecs import Codec
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from offhook.media.engine.keys import Keys
     from offhook.media.engine.peers import Address, Learner
     from offhook.media.engine.playing import Playing
+    from offhook.media.engine.reports import Reporting
 
 RING_SLOTS = 16
 """Frames of 20 ms that the jitter ring holds: a packet may come up to 320 ms before it is played. A power of two."""
@@ -85,6 +87,8 @@ class Leg:
     loss_request: int = 0
     edge: Edge | None = None
     """What keeps its frames where they do not fit into the ring; ``None``: they do."""
+    reporting: Reporting | None = None
+    """Its RTCP."""
     keys: Keys | None = None
     inband: bool = False
     """Whether its keys may come as tones."""
@@ -155,6 +159,8 @@ class Legs:
     transit: NDArray[np.int32]
     jitter: Reals
     """In samples."""
+    report_at: Numbers
+    """The tick of its next RTCP report."""
     # Heard
     pcms: Samples
     """``[3, legs, 160]``: this tick's samples and those of the two before it, in turns."""
@@ -227,6 +233,7 @@ class Legs:
         "concealed": _Column(np.int64),
         "transit": _Column(np.int32),
         "jitter": _Column(np.float32),
+        "report_at": _Column(np.int64, fill=NOTHING),
         "pcms": _Column(np.int16, (FRAME_SAMPLES,), before=(HISTORY,)),
         "gap": _Column(np.int64, fill=2**20),
         "noise": _Column(np.float32),
@@ -299,13 +306,24 @@ class Legs:
     def statistics(self, leg: Leg, request: int) -> wire.Statistics:
         """What the leg's RTP went through so far."""
         if leg.slot < 0:
-            return wire.Statistics(leg.number, request, 0, 0, 0, 0, 0, 0, 0.0, 0)
+            return wire.Statistics(leg.number, request)
         expected = int(self.sequence_highest[leg.slot] - self.sequence_first[leg.slot]) + 1 if self.synced[leg.slot] else 0
         columns = (self.sent, self.received, self.late, self.duplicate, self.reordered, self.concealed)
         sent, received, late, duplicate, reordered, concealed = (int(column[leg.slot]) for column in columns)
         jitter_ms = round(float(self.jitter[leg.slot]) / SAMPLES_PER_MS, 2)
         lost = max(0, expected - received)
-        return wire.Statistics(leg.number, request, sent, received, lost, late, duplicate, reordered, jitter_ms, concealed)
+        told = wire.Statistics(leg.number, request, sent, received, lost, late, duplicate, reordered, jitter_ms, concealed)
+        waits_ms = max(0, int(max(self.most[leg.slot], self.most_before[leg.slot]))) * FRAME_MS
+        report = leg.reporting
+        if report is None:
+            return msgspec.structs.replace(told, playout_ms=waits_ms)
+        return msgspec.structs.replace(
+            told,
+            playout_ms=waits_ms,
+            round_trip_ms=report.round_trip_ms,
+            remote_lost=report.remote_lost,
+            remote_jitter_ms=None if report.remote_lost is None else round(report.remote_jitter / SAMPLES_PER_MS, 2),
+        )
 
     def _grow(self) -> None:
         for name, column in self._COLUMNS.items():

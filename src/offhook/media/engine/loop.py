@@ -23,6 +23,7 @@ from offhook.media.engine.mixing import Rooms
 from offhook.media.engine.pacing import Pacing
 from offhook.media.engine.reception import Reception
 from offhook.media.engine.recording import Recorder
+from offhook.media.engine.reports import Reports
 from offhook.media.engine.rtp import HEADER_OCTETS
 from offhook.media.engine.tapping import Taps
 from offhook.media.engine.transmission import Transmission
@@ -39,7 +40,8 @@ class Engine:
         self.control = control
         self.arena = Arena()
         self.legs = Legs()
-        self.reception = Reception(self.legs, self._pressed)
+        self.reports = Reports(self.legs)
+        self.reception = Reception(self.legs, self._pressed, self.reports.take)
         self.transmission = Transmission(self.legs)
         self.rooms = Rooms()
         self.gains = Gains()
@@ -111,6 +113,7 @@ class Engine:
         marks.append(clock())
 
         self.transmission.run(tick)
+        self.reports.run(tick)
         marks.append(clock())
 
         for event in self.taps.take(legs):

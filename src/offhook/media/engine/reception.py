@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.media.engine import jitter, peers, rtp
+from offhook.media.engine import jitter, peers, rtcp, rtp
 from offhook.media.engine.arrays import Matrix, Slots
 from offhook.media.engine.concealment import noise_rms
 from offhook.media.engine.keys import Press
@@ -58,11 +59,13 @@ class Reception:
     Args:
         legs: into whose jitter ring the frames go.
         pressed: called for every key, in the same tick.
+        reported: called for every RTCP packet that comes on the port of RTP, with the wall clock's ns.
     """
 
-    def __init__(self, legs: Legs, pressed: Callable[[Leg, Press], None]) -> None:
+    def __init__(self, legs: Legs, pressed: Callable[[Leg, Press], None], reported: Callable[[Leg, bytes, int], None]) -> None:
         self._legs = legs
         self._pressed = pressed
+        self._reported = reported
         self._epoll = select.epoll()
         self._watched: dict[int, Leg] = {}
         self._flow: Slots = slice(0, 0)
@@ -233,6 +236,10 @@ class Reception:
 
     def _odd(self, tick: int, leg: Leg, datagram: bytes) -> None:
         """A key, a frame of another length, a header with something special in it, or nothing of ours at all."""
+        if len(datagram) > 1 and rtcp.FIRST_TYPE <= datagram[1] <= rtcp.LAST_TYPE:
+            if leg.reporting is not None and leg.reporting.mux and leg.learner is None:
+                self._reported(leg, datagram, time.time_ns())
+            return
         packet = rtp.parse(datagram)
         if packet is None or not leg.receiving or not packet.payload:
             return
