@@ -80,6 +80,8 @@ class MediaAgreed(Event):
     digits: str
     """How keys travel: ``telephone-event/101``, or ``none``."""
     direction: str = "sendrecv"
+    srtp: str | None = None
+    """The suite that the packets are sealed with."""
 
 
 @dataclass(frozen=True, slots=True)

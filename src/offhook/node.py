@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from offhook import __version__
 from offhook.api import HttpServer
@@ -17,7 +18,7 @@ from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
 from offhook.ids import Ids
-from offhook.legs import accepting
+from offhook.legs import Secrecy, Terms, accepting
 from offhook.media import Clips, Media
 from offhook.records import Application
 from offhook.settings import Settings
@@ -77,6 +78,7 @@ class Reception:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._terms = Terms(settings.codecs, cast(Secrecy, settings.srtp))
         self._group: asyncio.TaskGroup | None = None
         self._parts: Parts | None = None
         self._running = 0
@@ -103,7 +105,10 @@ class Reception:
         """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""
         try:
             async with accepting(
-                invite, parts.stack, parts.media, ids=Ids(), media_timeout_s=self._settings.media_timeout_s
+                *(invite, parts.stack, parts.media),
+                ids=Ids(),
+                terms=self._terms,
+                media_timeout_s=self._settings.media_timeout_s,
             ) as leg:
                 await parts.service.arrive(leg)
         except Exception:

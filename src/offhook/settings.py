@@ -16,6 +16,7 @@ from typing import Any
 
 from offhook.errors import SettingsError
 
+CODECS = ("PCMU", "PCMA", "G722", "opus")
 _ENVIRONMENT_PREFIX = "OFFHOOK_"
 
 
@@ -61,6 +62,20 @@ def _method(text: str) -> str:
     if text.strip().upper() not in {"GET", "POST"}:
         raise ValueError("must be GET or POST")
     return text.strip().upper()
+
+
+def _codecs(text: str) -> tuple[str, ...]:
+    names = {name.lower(): name for name in CODECS}
+    words = [word.strip().lower() for word in text.split(",")]
+    if not all(word in names for word in words) or len(set(words)) < len(words):
+        raise ValueError(f"must be one or more of {', '.join(CODECS)}, separated by commas, each once")
+    return tuple(names[word] for word in words)
+
+
+def _srtp(text: str) -> str:
+    if text.strip().lower() not in {"off", "optional", "required"}:
+        raise ValueError("must be off, optional or required")
+    return text.strip().lower()
 
 
 def _url(text: str) -> str:
@@ -110,6 +125,17 @@ class Settings:
     )
     rtp_ports: tuple[int, int] = _setting(
         _port_range, (16384, 32766), "UDP ports for audio: `low-high`. A call takes an even one."
+    )
+    codecs: tuple[str, ...] = _setting(
+        _codecs,
+        CODECS,
+        "Audio codecs: those that calls may use, and the order in which we offer them. An answer takes the caller's order.",
+        "PCMA,PCMU",
+    )
+    srtp: str = _setting(
+        _srtp,
+        "optional",
+        "`off`; `optional`: calls that come with SRTP (SDES) are answered with it; `required`: no others are taken.",
     )
     public_address: str | None = _setting(
         str.strip, None, "The address that peers reach this node at, when it is not the one it listens on (NAT)."

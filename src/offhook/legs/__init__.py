@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from offhook import causes
 from offhook.events import Observe
 from offhook.ids import Ids
-from offhook.legs import offer_answer
+from offhook.legs import offer_answer, sealing
 from offhook.legs.facts import LegFacts, party
 from offhook.legs.incoming import IncomingLeg
 from offhook.legs.leg import Leg
-from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec
+from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Secrecy, Terms
 from offhook.legs.outgoing import NotAnswered, OutgoingLeg
 from offhook.media import Media
 from offhook.sip import Credentials, IncomingInvite, NameAddr, Stack, Uri
@@ -30,26 +32,37 @@ __all__ = [
     "NoCommonCodec",
     "NotAnswered",
     "OutgoingLeg",
+    "Secrecy",
+    "Terms",
     "accepting",
     "dialling",
     "offer_answer",
 ]
 
 
+ANY_TERMS = Terms()
 MEDIA_TIMEOUT_S = 60.0
 """Reference ``hangup-causes.md`` section 6.4."""
 
 
 @asynccontextmanager
 async def accepting(
-    invite: IncomingInvite, stack: Stack, media: Media, *, ids: Ids, media_timeout_s: float = MEDIA_TIMEOUT_S
+    invite: IncomingInvite,
+    stack: Stack,
+    media: Media,
+    *,
+    ids: Ids,
+    terms: Terms = ANY_TERMS,
+    media_timeout_s: float = MEDIA_TIMEOUT_S,
 ) -> AsyncIterator[IncomingLeg]:
     """A leg for an INVITE that came in; refused or hung up and freed at the end of the block, if it was not before.
 
     Args:
+        terms: the codecs and the secrecy that we agree to; a key for SRTP is made for each leg.
         media_timeout_s: an answered leg that sends nothing for so long has ended; 0: never.
     """
-    leg = IncomingLeg(invite, media, host=stack.advertised_host(invite.peer.host), identity=_identity(ids))
+    host = stack.advertised_host(invite.peer.host)
+    leg = IncomingLeg(invite, media, host=host, identity=_identity(ids), terms=_with_key(terms, ids))
     async with (
         beside(leg.pump(), name=f"leg {leg.facts.sip_call_id}"),
         beside(leg.watch_media(media_timeout_s), name=f"media of leg {leg.facts.sip_call_id}"),
@@ -73,19 +86,21 @@ async def dialling(
     transport: str | None = None,
     credentials: Credentials | None = None,
     observe: Observe | None = None,
+    terms: Terms = ANY_TERMS,
 ) -> AsyncIterator[OutgoingLeg]:
     """Send an INVITE to ``target`` and own the leg; cancelled or hung up and freed at the end of the block.
 
     Raises:
         HeaderError: ``target`` is not a SIP URI.
-        NoMediaPort: every RTP port is taken.
+        NoMedia: there is no port, no descriptor or no time for another leg.
     """
     uri = Uri.parse(target)
     host = stack.advertised_host(uri.host)
     identity = _identity(ids)
+    terms = _with_key(terms, ids)
     channel = media.open()
     try:
-        offered = offer_answer.offer(Local(host, channel.port, identity))
+        offered = offer_answer.offer(Local(host, channel.port, identity), terms)
         invite = stack.invite(
             uri, caller=caller, body=offered.to_bytes(), headers=headers, transport=transport, credentials=credentials
         )
@@ -96,7 +111,7 @@ async def dialling(
             to_domain=uri.host,
             sip_call_id=invite.call_id,
         )
-        leg = OutgoingLeg(invite, media, facts, host=host, identity=identity, channel=channel)
+        leg = OutgoingLeg(invite, media, facts, host=host, identity=identity, terms=terms, channel=channel)
     except BaseException:
         await channel.aclose()
         raise
@@ -108,6 +123,12 @@ async def dialling(
         finally:
             leg.release(causes.API_CANCEL)
             await leg.aclose()
+
+
+def _with_key(terms: Terms, ids: Ids) -> Terms:
+    """The same terms, with a key of this leg's own."""
+    octets = bytes.fromhex(ids.token(2 * sealing.KEY_OCTETS))
+    return replace(terms, key=base64.b64encode(octets).decode("ascii"))
 
 
 def _identity(ids: Ids) -> int:

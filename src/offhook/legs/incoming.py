@@ -8,7 +8,7 @@ from offhook.errors import LegGone, NoMedia
 from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Noted
 from offhook.legs import facts, offer_answer
 from offhook.legs.leg import Leg, reason_header
-from offhook.legs.offer_answer import Agreement, NoCommonCodec
+from offhook.legs.offer_answer import Agreement, NoCommonCodec, Terms
 from offhook.media import Media
 from offhook.sip import Acknowledged, Cancelled, IncomingInvite, InviteEvent, SdpError, sdp
 
@@ -18,8 +18,9 @@ class IncomingLeg(Leg):
 
     hung_up_by = causes.CALLER_HUNG_UP
 
-    def __init__(self, invite: IncomingInvite, media: Media, *, host: str, identity: int) -> None:
-        super().__init__(invite, media, facts.read(invite.request, source=str(invite.peer)), host=host, identity=identity)
+    def __init__(self, invite: IncomingInvite, media: Media, *, host: str, identity: int, terms: Terms) -> None:
+        read = facts.read(invite.request, source=str(invite.peer))
+        super().__init__(invite, media, read, host=host, identity=identity, terms=terms)
         self._invite = invite
         self._offer: sdp.SessionDescription | None = None
         self._answer: bytes | None = None
@@ -32,11 +33,11 @@ class IncomingLeg(Leg):
             return None  # a late offer: ours goes with the 200, the answer comes with the ACK (RFC 3261 section 13.2.1)
         try:
             self._offer = sdp.SessionDescription.parse(self._invite.request.body)
-            offer_answer.read(self._offer)
+            offer_answer.read(self._offer, self._terms)
         except SdpError as error:
             return causes.NO_COMMON_CODEC.because(f"the offer is not readable SDP: {error}")
-        except NoCommonCodec:
-            return causes.NO_COMMON_CODEC.because("the offer has no audio stream with PCMU or PCMA over RTP/AVP")
+        except NoCommonCodec as error:
+            return causes.NO_COMMON_CODEC.because(f"nothing in the offer can be agreed on: {error}")
         return None
 
     def ring(self) -> None:
@@ -104,9 +105,9 @@ class IncomingLeg(Leg):
                 self._finish(causes.OVERLOADED.because(str(error)))
                 raise LegGone(str(error)) from error
             if self._offer is None:
-                self._answer = offer_answer.offer(local).to_bytes()
+                self._answer = offer_answer.offer(local, self._terms).to_bytes()
             else:
-                described, agreement = offer_answer.answer(self._offer, local)
+                described, agreement = offer_answer.answer(self._offer, local, self._terms)
                 self._answer = described.to_bytes()
                 self._connect(agreement)
         return self._answer
@@ -122,7 +123,7 @@ class IncomingLeg(Leg):
                 super()._take(event)
 
     def _late_answer(self, body: bytes) -> None:
-        agreement = _readable(body)
+        agreement = self._readable(body)
         if agreement is not None:
             self._connect(agreement)
             return
@@ -130,13 +131,12 @@ class IncomingLeg(Leg):
         self._invite.bye([reason_header(causes.NO_COMMON_CODEC)])
         self._finish(causes.NO_COMMON_CODEC)
 
+    def _readable(self, body: bytes) -> Agreement | None:
+        try:
+            return offer_answer.read(sdp.SessionDescription.parse(body), self._terms)
+        except (SdpError, NoCommonCodec):
+            return None
+
     def _refuse_if_gone(self) -> None:
         if self.gone:
             raise LegGone("the caller has left")
-
-
-def _readable(body: bytes) -> Agreement | None:
-    try:
-        return offer_answer.read(sdp.SessionDescription.parse(body))
-    except (SdpError, NoCommonCodec):
-        return None

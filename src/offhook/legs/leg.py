@@ -13,8 +13,8 @@ from offhook.errors import LegGone
 from offhook.events import Event, MediaAgreed, Noted, Observe
 from offhook.legs import offer_answer
 from offhook.legs.facts import LegFacts
-from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec
-from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer
+from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Terms
+from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer, Srtp
 from offhook.sip import Ended, InviteDialog, InviteEvent, Lost, Reinvited, SdpError, sdp
 
 MAX_HELD_EVENTS = 64
@@ -31,11 +31,20 @@ class Leg:
     """What a BYE of the far end means on this kind of leg."""
 
     def __init__(
-        self, dialog: InviteDialog, media: Media, facts: LegFacts, *, host: str, identity: int, channel: Channel | None = None
+        self,
+        dialog: InviteDialog,
+        media: Media,
+        facts: LegFacts,
+        *,
+        host: str,
+        identity: int,
+        terms: Terms,
+        channel: Channel | None = None,
     ) -> None:
         """Args:
         host: the address that our session descriptions name.
         identity: the numeric session id for ``o=``.
+        terms: the codecs and the secrecy that we agree to.
         channel: the media slot, where it was opened before the dialog; else one is opened when it is needed.
         """
         self.facts = facts
@@ -45,6 +54,7 @@ class Leg:
         self._media = media
         self._host = host
         self._identity = identity
+        self._terms = terms
         self._version = 0
         self._channel = channel
         self._agreement: Agreement | None = None
@@ -146,7 +156,7 @@ class Leg:
             return
         self._agreement = agreement
         self._flowing.set()
-        channel = self._open()
+        channel, sealed = self._open(), agreement.sealed
         channel.connect(
             RtpPeer(
                 host=agreement.host,
@@ -158,6 +168,8 @@ class Leg:
                 receive=agreement.receive,
                 rtcp_port=agreement.rtcp_port,
                 rtcp_mux=agreement.rtcp_mux,
+                event_clock_hz=agreement.event_clock_hz,
+                srtp=None if sealed is None else Srtp(sealed.suite, sealed.our_key, sealed.their_key),
             )
         )
         self._note(
@@ -167,6 +179,7 @@ class Leg:
                 remote=f"{agreement.host}:{agreement.port}",
                 digits=agreement.digits,
                 direction=agreement.direction,
+                srtp=None if sealed is None else sealed.suite,
             )
         )
 
@@ -200,10 +213,10 @@ class Leg:
     def _reinvited(self, body: bytes) -> None:
         """Hold, resume, a new address: answer it; a bad one is refused and changes nothing (RFC 3261 section 14.2)."""
         if not body:
-            self._dialog.answer_reinvite(offer_answer.offer(self._local()).to_bytes())
+            self._dialog.answer_reinvite(offer_answer.offer(self._local(), self._terms).to_bytes())
             return
         try:
-            described, agreement = offer_answer.answer(sdp.SessionDescription.parse(body), self._local())
+            described, agreement = offer_answer.answer(sdp.SessionDescription.parse(body), self._local(), self._terms)
         except (SdpError, NoCommonCodec) as error:
             self._note(Noted(f"re-INVITE refused with 488: {error or 'no common codec'}"))
             self._dialog.refuse_reinvite(488)

@@ -12,7 +12,7 @@ from offhook.errors import PeerFault
 from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Noted
 from offhook.legs.facts import LegFacts
 from offhook.legs.leg import Leg, reason_header
-from offhook.legs.offer_answer import NoCommonCodec, read
+from offhook.legs.offer_answer import NoCommonCodec, Terms, read
 from offhook.media import Channel, Media
 from offhook.sip import Answered, InviteEvent, Lost, OutgoingInvite, Progressed, Rang, Refused, Response, SdpError, sdp
 
@@ -38,9 +38,17 @@ class OutgoingLeg(Leg):
     hung_up_by = causes.CALLEE_HUNG_UP
 
     def __init__(
-        self, invite: OutgoingInvite, media: Media, facts: LegFacts, *, host: str, identity: int, channel: Channel
+        self,
+        invite: OutgoingInvite,
+        media: Media,
+        facts: LegFacts,
+        *,
+        host: str,
+        identity: int,
+        terms: Terms,
+        channel: Channel,
     ) -> None:
-        super().__init__(invite, media, facts, host=host, identity=identity, channel=channel)
+        super().__init__(invite, media, facts, host=host, identity=identity, terms=terms, channel=channel)
         self._invite = invite
         self.rang = asyncio.Event()
         self.early_media = asyncio.Event()
@@ -108,7 +116,7 @@ class OutgoingLeg(Leg):
 
     def _agree(self, body: bytes) -> bool:
         try:
-            self._connect(read(sdp.SessionDescription.parse(body)))
+            self._connect(read(sdp.SessionDescription.parse(body), self._terms))
         except (SdpError, NoCommonCodec) as error:
             self._note(Noted(f"the far end's description cannot be used: {error or 'no common codec'}"))
             return False

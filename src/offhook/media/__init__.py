@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offhook.media.playback import Playback
     from offhook.media.recordings import Recording
     from offhook.media.taps import Injection, Tap
-    from offhook.media.wire import Figures
+    from offhook.media.wire import Figures, Srtp
 
 __all__ = [
     "Channel",
@@ -34,6 +34,7 @@ __all__ = [
     "Playback",
     "Recording",
     "RtpPeer",
+    "Srtp",
     "Tap",
     "Voice",
     "VoiceEvent",
@@ -48,7 +49,7 @@ _HOMES = {
     "playback": ("Playback",),
     "recordings": ("Recording",),
     "taps": ("Injection", "Tap"),
-    "wire": ("Figures",),
+    "wire": ("Figures", "Srtp"),
 }
 
 

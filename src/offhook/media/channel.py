@@ -34,11 +34,15 @@ class RtpPeer:
     """A numeric address."""
     port: int
     payload_type: int
-    codec: Literal["PCMU", "PCMA"]
+    codec: Literal["PCMU", "PCMA", "G722", "opus"]
     event_payload_type: int | None = None
     """Of telephone-event; ``None``: keys are sent as tones."""
     send: bool = True
     receive: bool = True
+    event_clock_hz: int = 8000
+    """Of telephone-event."""
+    srtp: wire.Srtp | None = None
+    """Packets are sealed; ``None``: they are not."""
     rtcp_port: int | None = None
     """Where its RTCP reports go; ``None``: one above the port (RFC 3550 section 11)."""
     rtcp_mux: bool = False
@@ -365,6 +369,8 @@ class Channel:
             inband=inband,
             rtcp_port=peer.rtcp_port,
             rtcp_mux=peer.rtcp_mux,
+            event_clock_hz=peer.event_clock_hz,
+            srtp=peer.srtp,
         )
 
     def _metering(self) -> wire.MeterLevel:

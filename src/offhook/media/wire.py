@@ -60,6 +60,18 @@ class OpenLeg(_Message, frozen=True):
     """Whether there is a second socket."""
 
 
+class Srtp(msgspec.Struct, frozen=True, array_like=True):
+    """How a leg's packets are sealed (RFC 4568)."""
+
+    suite: str
+    our_key: str
+    """Master key and salt, base64. What we send is sealed with it."""
+    their_key: str
+
+    def __repr__(self) -> str:
+        return f"Srtp({self.suite!r})"
+
+
 class ConnectLeg(_Message, frozen=True):
     """Where the leg's RTP goes and how it is coded. Again: the peer has moved, or holds."""
 
@@ -76,6 +88,9 @@ class ConnectLeg(_Message, frozen=True):
     rtcp_port: int | None = None
     """Where its reports go; ``None``: one above the port."""
     rtcp_mux: bool = False
+    event_clock_hz: int = 8000
+    """Of the timestamps and durations of telephone events."""
+    srtp: Srtp | None = None
 
 
 class SeatLeg(_Message, frozen=True):

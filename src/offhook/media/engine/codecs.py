@@ -12,15 +12,17 @@ from offhook.media.engine.arrays import BLOCK, Matrix, Octets, Samples
 
 
 class Codec(IntEnum):
-    """Which table a leg's octets go through."""
+    """How a leg's octets are coded: by a table, or at the edge (see ``edges``)."""
 
     PCMU = 0
     PCMA = 1
+    G722 = 2
+    OPUS = 3
 
 
 TABLE_CODECS = frozenset({Codec.PCMU, Codec.PCMA})
 """Those whose octets stand for a sample each, whatever came before."""
-SILENCE_OCTET = np.array([0xFF, 0xD5], np.uint8)
+SILENCE_OCTET = np.array([0xFF, 0xD5, 0xFA, 0], np.uint8)
 """What stands for a sample of nothing, by codec."""
 
 
@@ -83,7 +85,7 @@ def decode(octets: Octets, codecs: Octets, samples: Samples) -> None:
     """
     # With mode="raise" NumPy buffers the result before it writes to `out`.
     np.take(_DECODING[Codec.PCMU], octets.view(np.uint16), out=samples.view(np.uint32), mode="clip")
-    others = np.flatnonzero(codecs)
+    others = np.flatnonzero(codecs == Codec.PCMA)
     if others.size:
         samples.view(np.uint32)[others] = _DECODING[Codec.PCMA][octets.view(np.uint16)[others]]
 
@@ -99,7 +101,7 @@ def encode(samples: Samples, codecs: Octets, octets: Octets) -> None:
     for begin in range(0, len(samples), BLOCK):  # NumPy makes 64-bit indices first: of a block they stay in the cache
         rows = slice(begin, begin + BLOCK)
         np.take(_ENCODING[Codec.PCMU], samples[rows].view(np.uint16), out=octets[rows], mode="clip")
-    others = np.flatnonzero(codecs)
+    others = np.flatnonzero(codecs == Codec.PCMA)
     if others.size:
         octets[others] = _ENCODING[Codec.PCMA][samples[others].view(np.uint16)]
 

@@ -6,17 +6,18 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from offhook.audio import FRAME_MS, PlaybackEnd
+from offhook.audio import FRAME_MS, RATE_HZ, PlaybackEnd
 from offhook.media import wire
-from offhook.media.engine import peers, playing
-from offhook.media.engine.codecs import Codec
+from offhook.media.engine import edges, peers, playing
+from offhook.media.engine.codecs import TABLE_CODECS, Codec
 from offhook.media.engine.dialling import Dialling
 from offhook.media.engine.gains import factor
 from offhook.media.engine.keys import Keys
 from offhook.media.engine.legs import Leg
 from offhook.media.engine.loop import Engine
-from offhook.media.engine.reception import UNWANTED
+from offhook.media.engine.reception import ONE_BY_ONE, UNWANTED
 from offhook.media.engine.reports import Reporting
+from offhook.media.engine.secrecy import Secrecy
 
 
 class Commands:
@@ -89,13 +90,15 @@ class Commands:
         if moved and not fresh:
             engine.reception.remove(leg)
             peers.disconnect(leg.socket)
-        leg.payload_type, leg.codec = command.payload_type, Codec[command.codec]
+        leg.payload_type = command.payload_type
+        self._code(leg, command)
         leg.event_payload_type, leg.inband = command.event_payload_type, command.inband
         leg.sending, leg.receiving = command.send, command.receive
         leg.keys = leg.keys or Keys()
         slot = leg.slot
         engine.legs.codec[slot] = leg.codec
-        engine.legs.payload_type[slot] = leg.payload_type if leg.receiving else UNWANTED
+        looked_for = leg.payload_type if leg.plain else ONE_BY_ONE
+        engine.legs.payload_type[slot] = looked_for if leg.receiving else UNWANTED
         engine.legs.lost_after[slot] = leg.lost_after if leg.receiving else 0
         engine.legs.heard_at[slot] = engine.pacing.tick
         if moved:
@@ -106,6 +109,18 @@ class Commands:
         if leg.reporting is not None:
             leg.reporting.port, leg.reporting.mux = command.rtcp_port, command.rtcp_mux
             engine.reports.add(leg, engine.pacing.tick)
+
+    def _code(self, leg: Leg, command: wire.ConnectLeg) -> None:
+        """How what it sends and gets is coded and sealed. What stays as it was keeps its state: a hold changes neither."""
+        codec = Codec[command.codec.upper()]
+        if codec is not leg.codec or (leg.edge is None and codec not in TABLE_CODECS):
+            leg.codec, leg.edge = codec, edges.of(codec)
+            self._engine.legs.due_at[:, leg.slot] = -1  # what waits is coded the old way
+        leg.event_clock = command.event_clock_hz // RATE_HZ
+        if command.srtp is None:
+            leg.secrecy = None
+        elif leg.secrecy is None or leg.secrecy.agreed != command.srtp:
+            leg.secrecy = Secrecy(command.srtp)
 
     def _seat(self, leg: Leg, _: wire.SeatLeg) -> None:
         leg.seat, leg.sending, leg.receiving = True, False, False

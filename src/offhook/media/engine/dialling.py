@@ -15,6 +15,7 @@ END_PACKETS = 3
 LEVEL_DBOV = -10.0
 """Of each key: in the volume field and, without its sign, of the tones."""
 _VOLUME = 10
+_EVENT = struct.Struct("!BBH")
 _LONGEST_EVENT = 0xFFFF
 ROWS_HZ = (697.0, 770.0, 852.0, 941.0)
 COLUMNS_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
@@ -35,6 +36,13 @@ class EventFrame:
     age_samples: int
     """How long ago the event began: its timestamp is that far back."""
     marker: bool
+
+    def coded(self, clock: int) -> bytes:
+        """The payload for a clock of so many times 8000 Hz."""
+        if clock == 1:
+            return self.payload
+        event, flags, duration = _EVENT.unpack(self.payload)
+        return _EVENT.pack(event, flags, min(duration * clock, _LONGEST_EVENT))
 
 
 @dataclass(frozen=True, slots=True)

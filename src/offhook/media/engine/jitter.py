@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from offhook.media.engine import codecs
 from offhook.media.engine.arrays import FRAME_SAMPLES, Flags, Numbers, Octets, Samples, Slots
 from offhook.media.engine.codecs import SILENCE_OCTET, TABLE_CODECS, Codec
+from offhook.media.engine.edges import duration
 from offhook.media.engine.legs import RING_SLOTS, Legs
 
 DELAY_FRAMES = 2
@@ -268,6 +269,22 @@ def store_piece(legs: Legs, tick: int, slot: int, timestamp: int, payload: bytes
             legs.ring[place, slot] = SILENCE_OCTET[legs.codec[slot]]
         legs.ring[place, slot, offset : offset + len(part)] = np.frombuffer(part, np.uint8)
         legs.latest_due[slot] = max(int(legs.latest_due[slot]), due)
+
+
+def store_coded(legs: Legs, tick: int, slot: int, timestamp: int, payload: bytes) -> None:
+    """Give a packet of a codec that keeps its own frames to its coder."""
+    edge = legs.rows[slot].edge
+    assert edge is not None
+    at = _signed(timestamp - int(legs.origin[slot]))
+    position = tick * FRAME_SAMPLES + _signed(at - tick * FRAME_SAMPLES)
+    if edge.put(position, payload, tick):
+        last = (position + duration(payload) - 1) // FRAME_SAMPLES
+        for due in range(position // FRAME_SAMPLES, min(last + 1, tick + RING_SLOTS)):
+            legs.due_at[due & (RING_SLOTS - 1), slot] = due
+        legs.latest_due[slot] = max(int(legs.latest_due[slot]), last)
+    elif position >= tick * FRAME_SAMPLES:
+        legs.duplicate[slot] += 1
+        legs.received[slot] -= 1
 
 
 def due_now(legs: Legs, tick: int) -> tuple[Octets, Flags]:

@@ -40,14 +40,20 @@ class Keys:
     _ssrc: int | None = None
     _heard: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
-    def receive(self, ssrc: int, timestamp: int, marker: bool, payload: bytes) -> list[Press]:
-        """Take one packet; several events may stand in it, one after another in time. Returns the presses that begin with it."""
+    def receive(self, ssrc: int, timestamp: int, marker: bool, payload: bytes, clock: int = 1) -> list[Press]:
+        """Take one packet; several events may stand in it, one after another in time. Returns the presses that begin with it.
+
+        Args:
+            timestamp: at 8000 Hz.
+            clock: how many ticks of the events' clock are one of 8000 Hz: their durations are counted in it.
+        """
         if ssrc != self._ssrc:
             self._ssrc, self._timestamp, self._ended = ssrc, None, True
             self._heard.clear()
         pressed = []
         for at in range(0, len(payload) - _EVENT.size + 1, _EVENT.size):
-            event, flags, duration = _EVENT.unpack_from(payload, at)
+            event, flags, ticks = _EVENT.unpack_from(payload, at)
+            duration = ticks // clock
             if self._begins(event, timestamp, marker and at == 0) and event < len(DIGITS):
                 pressed.append(Press(DIGITS[event], duration // SAMPLES_PER_MS))
             if self._timestamp == timestamp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import numpy as np
@@ -17,11 +17,13 @@ from offhook.media.engine.codecs import Codec
 
 if TYPE_CHECKING:
     from offhook.media.engine.dialling import Dialling
+    from offhook.media.engine.edges import Edge
     from offhook.media.engine.injecting import Injected
     from offhook.media.engine.keys import Keys
     from offhook.media.engine.peers import Address, Learner
     from offhook.media.engine.playing import Playing
     from offhook.media.engine.reports import Reporting
+    from offhook.media.engine.secrecy import Secrecy
 
 RING_SLOTS = 16
 """Frames of 20 ms that the jitter ring holds: a packet may come up to 320 ms before it is played. A power of two."""
@@ -86,7 +88,11 @@ class Leg:
     """Ticks without a packet after which it is to be told that nothing comes any more; 0: never."""
     loss_request: int = 0
     edge: Edge | None = None
-    """What keeps its frames where they do not fit into the ring; ``None``: they do."""
+    """Its coder, where a table does not do."""
+    secrecy: Secrecy | None = None
+    """Its SRTP."""
+    event_clock: int = 1
+    """Ticks of the clock of its telephone events in one of 8000 Hz."""
     reporting: Reporting | None = None
     """Its RTCP."""
     keys: Keys | None = None
@@ -98,17 +104,15 @@ class Leg:
     dialling: list[Dialling] = field(default_factory=list)
 
     @property
+    def plain(self) -> bool:
+        """Whether its packets are as they are in the arrays: frames of 160 octets that nobody has sealed."""
+        return self.secrecy is None and (self.edge is None or self.edge.rings)
+
+    @property
     def payload_types(self) -> frozenset[int]:
         """That were agreed."""
         agreed = {self.payload_type, COMFORT_NOISE}
         return frozenset(agreed if self.event_payload_type is None else {*agreed, self.event_payload_type})
-
-
-class Edge(Protocol):
-    """Encoded frames of a leg whose codec has frames of no fixed length."""
-
-    def shift(self, tick: int, frames: int) -> None:
-        """What is due from ``tick`` on is due so many frames later; with -1 earlier, and one of the next two is left out."""
 
 
 class Legs:

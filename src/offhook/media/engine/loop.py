@@ -13,6 +13,7 @@ from offhook.media.engine import codecs, concealment, jitter, levels, playing
 from offhook.media.engine.arena import Arena
 from offhook.media.engine.beeps import BeepWatches
 from offhook.media.engine.control import Control
+from offhook.media.engine.edges import Edges
 from offhook.media.engine.gains import Gains
 from offhook.media.engine.inband import InbandKeys
 from offhook.media.engine.injecting import Injecting
@@ -45,6 +46,7 @@ class Engine:
         self.transmission = Transmission(self.legs)
         self.rooms = Rooms()
         self.gains = Gains()
+        self.edges = Edges()
         self.injecting = Injecting()
         self.taps = Taps()
         self.silences = levels.SilenceWatches()
@@ -69,6 +71,7 @@ class Engine:
         if self._version != legs.version:
             self.rooms.settle(legs)
             self.gains.settle(legs)
+            self.edges.settle(legs)
             self.inband.settle(legs)
             self._version = legs.version
         clock = time.thread_time_ns
@@ -81,6 +84,7 @@ class Engine:
         octets, present = jitter.due_now(legs, tick)
         legs.turn(tick)
         codecs.decode(octets, legs.codec[:count], legs.pcm[:count])
+        self.edges.decode(legs, octets, present, tick)
         concealment.conceal(legs, present, tick)
         marks.append(clock())
 
@@ -110,6 +114,7 @@ class Engine:
         marks.append(clock())
 
         codecs.encode(legs.out[:count], legs.codec[:count], legs.tx[:count, HEADER_OCTETS:PACKET_OCTETS])
+        self.edges.encode(legs)
         marks.append(clock())
 
         self.transmission.run(tick)

@@ -36,6 +36,8 @@ LOOK_ROUND = 64
 MUTE_TICKS = 250
 """5 s without a packet, after which a leg listens to everybody again."""
 UNWANTED = 255
+ONE_BY_ONE = 254
+"""No payload type: the packets of this leg have to be opened or decoded one by one."""
 
 _recv_into = socket.socket.recv_into
 
@@ -240,6 +242,8 @@ class Reception:
             if leg.reporting is not None and leg.reporting.mux and leg.learner is None:
                 self._reported(leg, datagram, time.time_ns())
             return
+        if leg.secrecy is not None:
+            datagram = leg.secrecy.open(datagram) or b""
         packet = rtp.parse(datagram)
         if packet is None or not leg.receiving or not packet.payload:
             return
@@ -247,17 +251,20 @@ class Reception:
             jitter.count_one(self._legs, tick, leg.slot, packet.sequence, packet.ssrc)
         if packet.payload_type == leg.event_payload_type and leg.keys is not None:
             leg.event_at = tick
-            for press in leg.keys.receive(packet.ssrc, packet.timestamp, packet.marker, packet.payload):
+            timestamp = packet.timestamp // leg.event_clock
+            for press in leg.keys.receive(packet.ssrc, timestamp, packet.marker, packet.payload, leg.event_clock):
                 self._pressed(leg, press)
         elif packet.payload_type == COMFORT_NOISE:
             self._legs.noise[leg.slot] = noise_rms(packet.payload[0])
         elif packet.payload_type == leg.payload_type:
+            timestamp = packet.timestamp if leg.edge is None else leg.edge.clock(packet.timestamp)
             jitter.account(
                 self._legs,
                 tick,
                 np.array([leg.slot]),
                 np.array([packet.sequence], np.uint16),
-                np.array([packet.timestamp], np.uint32),
+                np.array([timestamp], np.uint32),
                 np.array([packet.ssrc], np.uint32),
             )
-            jitter.store_piece(self._legs, tick, leg.slot, packet.timestamp, packet.payload)
+            store = jitter.store_piece if leg.edge is None or leg.edge.rings else jitter.store_coded
+            store(self._legs, tick, leg.slot, timestamp, packet.payload)

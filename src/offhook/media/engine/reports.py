@@ -18,6 +18,8 @@ import numpy as np
 
 from offhook.media.engine import peers, rtcp, rtp
 from offhook.media.engine.arrays import FRAME_SAMPLES
+from offhook.media.engine.codecs import Codec
+from offhook.media.engine.edges import OPUS_CLOCK
 from offhook.media.engine.legs import Leg, Legs
 
 INTERVAL_TICKS = 250
@@ -108,7 +110,8 @@ class Reports:
         wall_ns = time.time_ns()
         report = rtcp.Report(self._ssrc(leg), self._sender(leg, tick, wall_ns), self._received(leg, reporting, wall_ns), goodbye)
         with suppress(OSError):
-            own.sendto(rtcp.build(report, self._cname), address)
+            octets = rtcp.build(report, self._cname)
+            own.sendto(octets if leg.secrecy is None else leg.secrecy.seal_report(octets), address)
 
     def _destination(self, leg: Leg, reporting: Reporting) -> tuple[socket.socket, peers.Address] | None:
         """Beside where its RTP really comes from, if that is known by now."""
@@ -131,7 +134,8 @@ class Reports:
         legs, slot = self._legs, leg.slot
         if not leg.sending or not legs.sent[slot]:
             return None
-        timestamp = (int(legs.timestamp_out[slot]) + tick * FRAME_SAMPLES) & 0xFFFFFFFF
+        clock = OPUS_CLOCK if leg.codec is Codec.OPUS else 1
+        timestamp = (int(legs.timestamp_out[slot]) + tick * FRAME_SAMPLES) * clock & 0xFFFFFFFF
         packets = int(legs.sent[slot])
         return rtcp.Sender(rtcp.ntp_time(wall_ns), timestamp, packets, packets * FRAME_SAMPLES)
 
@@ -175,6 +179,8 @@ class Reports:
         Args:
             wall_ns: when it came.
         """
+        if leg.secrecy is not None:
+            datagram = leg.secrecy.open_report(datagram) or b""
         reporting, report = leg.reporting, rtcp.parse(datagram)
         if reporting is None or report is None:
             return

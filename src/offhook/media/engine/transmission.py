@@ -13,6 +13,7 @@ import numpy as np
 from offhook.media.engine import rtp, tones
 from offhook.media.engine.arrays import FRAME_SAMPLES, Matrix, Samples, Slots
 from offhook.media.engine.dialling import LEVEL_DBOV, Dialling, EventFrame, ToneFrame, frequencies_hz, tone_samples
+from offhook.media.engine.edges import OPUS_CLOCK
 from offhook.media.engine.legs import Leg, Legs
 from offhook.media.engine.rtp import MARKER, VERSION_2
 
@@ -40,7 +41,8 @@ class Transmission:
         self._sending: Slots = slice(0, 0)
         self._sockets: list[socket.socket] = []
         self._rows: list[memoryview] = []
-        self._unlearned: list[tuple[Leg, memoryview]] = []
+        self._single: list[Leg] = []
+        """Whose packets are made one by one: no peer learnt yet, sealed, or of no fixed length."""
         self._dialling: list[Leg] = []
         self._replaced: list[tuple[Leg, EventFrame]] = []
         self._marked: list[Leg] = []
@@ -113,10 +115,8 @@ class Transmission:
         self._headers["timestamp"][:count] = legs.timestamp_out[:count] + np.uint32(tick * FRAME_SAMPLES & 0xFFFFFFFF)
         self._put_events(tick)
         send(self._sockets, self._rows)
-        for leg, packet in self._unlearned:
-            assert leg.learner is not None
-            with suppress(OSError):
-                leg.socket.sendto(packet, leg.learner.address)
+        for leg in self._single:
+            self._send_one(leg, tick)
         if self._replaced:
             self._version = -1  # the next tick makes the lists anew, without the events
         legs.sequence_out[self._sending] += np.uint16(1)
@@ -129,31 +129,54 @@ class Transmission:
         legs = self._legs
         sending = [leg for leg in legs.rows if leg.sending]
         self._sending = slice(0, legs.count) if len(sending) == legs.count else np.array([leg.slot for leg in sending], np.intp)
-        learned = [leg for leg in sending if leg.learner is None]
-        self._unlearned = [(leg, legs.tx_rows[leg.slot]) for leg in sending if leg.learner is not None]
-        self._sockets = [leg.socket for leg in learned]
-        self._rows = [legs.tx_rows[leg.slot] for leg in learned]
+        plain = [leg for leg in sending if leg.learner is None and leg.plain]
+        self._single = [leg for leg in sending if leg.learner is not None or not leg.plain]
+        self._sockets = [leg.socket for leg in plain]
+        self._rows = [legs.tx_rows[leg.slot] for leg in plain]
         self._headers = rtp.headers_sent(legs.tx)
         self._version = legs.version
 
     def _put_events(self, tick: int) -> None:
         """Put telephone events in the place of audio, for this one tick."""
-        legs = self._legs
         for leg, frame in self._replaced:
-            packet = memoryview(
-                rtp.build(
-                    leg.event_payload_type or 0,
-                    marker=frame.marker,
-                    sequence=int(legs.sequence_out[leg.slot]),
-                    timestamp=int(legs.timestamp_out[leg.slot]) + tick * FRAME_SAMPLES - frame.age_samples,
-                    ssrc=int(self._headers["ssrc"][leg.slot]),
-                    payload=frame.payload,
-                )
-            )
+            if leg.learner is None and leg.plain:
+                self._rows[self._sockets.index(leg.socket)] = memoryview(self._event(leg, frame, tick))
+
+    def _event(self, leg: Leg, frame: EventFrame, tick: int) -> bytes:
+        return self._packet(leg, tick, frame.coded(leg.event_clock), marker=frame.marker, age=frame.age_samples, event=True)
+
+    def _packet(self, leg: Leg, tick: int, payload: bytes, *, marker: bool, age: int = 0, event: bool = False) -> bytes:
+        """A packet that is not in the arrays.
+
+        Args:
+            age: samples since the beginning of what is told.
+        """
+        legs = self._legs
+        timestamp = int(legs.timestamp_out[leg.slot]) + tick * FRAME_SAMPLES - age
+        return rtp.build(
+            (leg.event_payload_type or 0) if event else leg.payload_type,
+            marker=marker,
+            sequence=int(legs.sequence_out[leg.slot]),
+            timestamp=timestamp * (leg.event_clock if event else OPUS_CLOCK),
+            ssrc=int(self._headers["ssrc"][leg.slot]),
+            payload=payload,
+        )
+
+    def _send_one(self, leg: Leg, tick: int) -> None:
+        frame = next((frame for each, frame in self._replaced if each is leg), None)
+        if frame is not None:
+            packet = self._event(leg, frame, tick)
+        elif leg.edge is not None and not leg.edge.rings:
+            packet = self._packet(leg, tick, leg.edge.encode(self._legs.out[leg.slot]), marker=leg in self._marked)
+        else:
+            packet = bytes(self._legs.tx_rows[leg.slot])
+        if leg.secrecy is not None:
+            packet = leg.secrecy.seal(packet)
+        with suppress(OSError):
             if leg.learner is None:
-                self._rows[self._sockets.index(leg.socket)] = packet
+                leg.socket.send(packet)
             else:
-                self._unlearned = [(other, packet if other is leg else row) for other, row in self._unlearned]
+                leg.socket.sendto(packet, leg.learner.address)
 
 
 _tones: dict[tuple[str, int], Samples] = {}
