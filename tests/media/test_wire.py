@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.media import wire
+from offhook.media import wire, writing
 
 COMMANDS: list[wire.Command] = [
     wire.OpenLeg(1),
@@ -33,7 +33,7 @@ def test_a_length_beyond_reason_is_refused() -> None:
 
 
 def test_every_command_and_event_has_its_own_tag() -> None:
-    for union in (wire.Command, wire.Event, wire.Writing):
+    for union in (wire.Command, wire.Event, writing.Writing, writing.Written):
         tags = [kind.__struct_config__.tag for kind in union.__args__]
         assert len(set(tags)) == len(tags)
         assert all(issubclass(kind, msgspec.Struct) for kind in union.__args__)

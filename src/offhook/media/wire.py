@@ -241,12 +241,36 @@ class StartRecording(_Message, frozen=True):
     recording: int
     path: str
     what: str
-    """``received``, ``sent`` or ``both`` (two channels, received left)."""
+    """``received``, ``sent``, ``both`` (two channels, received left) or ``mixed`` (their sum)."""
+    file_format: str
+    """``wav`` or ``mp3``."""
+    limit_ms: int = 0
+    """When it ends by itself; 0: it does not."""
+    recorded_ms: int = 0
+    """How much of it there is already, when an engine takes over from one that died."""
+    paused: bool = False
+    resumed: bool = False
+    """The file is there: go on at its end."""
+
+
+class PauseRecording(_Message, frozen=True):
+    """What comes while it is paused is not in the file."""
+
+    leg: int
+    recording: int
+    paused: bool
 
 
 class StopRecording(_Message, frozen=True):
     leg: int
     recording: int
+
+
+class FinishRecording(_Message, frozen=True):
+    """Complete what an engine that died has left; the leg may have ended."""
+
+    begun: StartRecording
+    why: str
 
 
 class AskStatistics(_Message, frozen=True):
@@ -284,7 +308,9 @@ Command = (
     | ClearInjected
     | AttachWriter
     | StartRecording
+    | PauseRecording
     | StopRecording
+    | FinishRecording
     | AskStatistics
     | AskFigures
 )
@@ -345,11 +371,24 @@ class Busy(_Message, frozen=True):
     busy: bool
 
 
+class RecordingBegun(_Message, frozen=True):
+    """Its file is open."""
+
+    leg: int
+    recording: int
+
+
 class RecordingOver(_Message, frozen=True):
     leg: int
     recording: int
+    why: str
     duration_ms: int
+    octets: int
     error: str
+
+
+class WriterGone(_Message, frozen=True):
+    """The process that writes recordings has ended, or is given up. Recordings that are not over wait for another."""
 
 
 class Statistics(_Message, frozen=True):
@@ -394,37 +433,20 @@ class Figures(_Message, frozen=True):
 
 
 Event = (
-    Ready | PlaybackOver | KeyPressed | Done | LevelHeard | VoiceChanged | Tapped | Busy | RecordingOver | Statistics | Figures
+    Ready
+    | PlaybackOver
+    | KeyPressed
+    | Done
+    | LevelHeard
+    | VoiceChanged
+    | Tapped
+    | Busy
+    | RecordingBegun
+    | RecordingOver
+    | WriterGone
+    | Statistics
+    | Figures
 )
-
-# --- the writer process: one stream carries what to write and, back, what became of it -----------------------------------------
-
-
-class OpenFile(_Message, frozen=True):
-    recording: int
-    path: str
-    channels: int
-
-
-class Frames(_Message, frozen=True):
-    """PCM as it goes into the file."""
-
-    recording: int
-    pcm: bytes
-
-
-class CloseFile(_Message, frozen=True):
-    recording: int
-
-
-Writing = OpenFile | Frames | CloseFile
-
-
-class FileClosed(_Message, frozen=True):
-    recording: int
-    duration_ms: int
-    error: str
-
 
 # --- framing --------------------------------------------------------------------------------------------------------------------
 
@@ -477,11 +499,3 @@ def commands() -> Unpacker[Command]:
 
 def events() -> Unpacker[list[Event]]:
     return Unpacker(list[Event])
-
-
-def writings() -> Unpacker[Writing]:
-    return Unpacker(Writing)
-
-
-def files_closed() -> Unpacker[FileClosed]:
-    return Unpacker(FileClosed)
