@@ -148,6 +148,7 @@ class Mp3:
         self.samples = self._frames * _LAYER_3_SAMPLES
         self._part = b""
         """The beginning of a frame that is not whole yet."""
+        self._fed = False
         self._encoder = lameenc.Encoder()
         self._encoder.silence()
         self._encoder.set_bit_rate(kbit)
@@ -161,12 +162,14 @@ class Mp3:
         return self._frames * self._frame_octets
 
     def write(self, pcm: bytes) -> None:
+        self._fed = True
         self._append(bytes(self._encoder.encode(pcm)))
         self.samples += len(pcm) // self._block
 
     def close(self) -> None:
         try:
-            self._append(bytes(self._encoder.flush()))
+            if self._fed:  # else it complains
+                self._append(bytes(self._encoder.flush()))
         finally:
             os.close(self._descriptor)
 
