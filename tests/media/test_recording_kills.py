@@ -41,6 +41,10 @@ def loud(samples: np.ndarray) -> np.ndarray:
     return np.abs(samples[:whole].astype(int)).reshape(-1, 160).mean(axis=1) > 1000
 
 
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 async def until(condition: object, limit_s: float = 10.0) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - what is waited for is the kernel's
@@ -49,8 +53,8 @@ async def until(condition: object, limit_s: float = 10.0) -> None:
 
 async def grown(path: Path, octets: int) -> None:
     """Wait until so much more is in the file."""
-    wanted = octets + (path.stat().st_size if path.exists() else 0)
-    await until(lambda: path.exists() and path.stat().st_size >= wanted)
+    wanted = octets + size_of(path)
+    await until(lambda: size_of(path) >= wanted)
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3"])
@@ -231,16 +235,12 @@ asyncio.run(main())
 
 def test_when_the_switch_is_killed_the_files_are_complete(tmp_path: Path) -> None:
     paths = [tmp_path / "a.wav", tmp_path / "b.mp3"]
-
-    def size(path: Path) -> int:
-        return path.stat().st_size if path.exists() else 0
-
     switch = subprocess.Popen([sys.executable, "-c", SWITCH, *paths])
     try:
         deadline = time.monotonic() + 20
-        while size(paths[0]) < 16000 and time.monotonic() < deadline:
+        while size_of(paths[0]) < 16000 and time.monotonic() < deadline:
             time.sleep(0.02)
-        before = [size(path) for path in paths]
+        before = [size_of(path) for path in paths]
         switch.kill()
         switch.wait()
         for path, least in zip(paths, before, strict=True):
