@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from offhook.audio import FRAME_SAMPLES, RATE_HZ
-from offhook.media import wire, writing
+from offhook.media import framing, writing
 from offhook.media.containers import SAMPLE_OCTETS, SoundFile, open_sound
 
 _FRAME_OCTETS = SAMPLE_OCTETS * FRAME_SAMPLES
@@ -126,7 +126,7 @@ def _serve(engine: socket.socket, writer: Writer) -> None:
             for answer in writer.obey(command):
                 try:
                     if not deaf:
-                        engine.sendall(wire.pack(answer))
+                        engine.sendall(framing.pack(answer))
                 except OSError:
                     deaf = True  # it died: what it has sent before is kept all the same
 

@@ -1,10 +1,10 @@
-"""What the engine and the writer process say to each other, framed as in ``wire``: what to write, and what became of it."""
+"""What the engine and the writer process say to each other: what to write, and what became of it."""
 
 from __future__ import annotations
 
 import msgspec
 
-from offhook.media.wire import Unpacker
+from offhook.media.framing import Unpacker
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):

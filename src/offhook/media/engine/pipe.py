@@ -6,7 +6,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from offhook.media import wire, writing
+from offhook.media import framing, writing
 
 BACKLOG_LIMIT = 32 * 2**20
 """Octets. A disk that is so far behind does not catch up any more."""
@@ -45,7 +45,7 @@ class Pipe:
         writer.setblocking(False)
         writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self._socket, self._answers = writer, writing.written()
-        first = [wire.pack(message) for message in before]
+        first = [framing.pack(message) for message in before]
         self._unsent.extendleft(reversed(first))
         self._octets += sum(map(len, first))
         for message in after:
@@ -67,7 +67,7 @@ class Pipe:
 
     def put(self, message: writing.Writing) -> None:
         """Hand this over, soon."""
-        octets = wire.pack(message)
+        octets = framing.pack(message)
         self._unsent.append(octets)
         self._octets += len(octets)
 
