@@ -89,6 +89,28 @@ class PlaybackEnded:
     played_ms: int
 
 
+class RecordingEnd(StrEnum):
+    """Why a recording ended."""
+
+    STOPPED = "stopped"
+    """We were told to stop it."""
+    LIMIT = "limit"
+    """It has become as long as it was to be."""
+    GONE = "gone"
+    """The leg has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording that is complete."""
+
+    why: RecordingEnd
+    duration_ms: int
+    """Without the time in which it was paused."""
+    octets: int
+    """Of the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Digit:
     """A key that the far end pressed."""

@@ -82,6 +82,19 @@ class LegGone(PeerFault):
     """The far end has left: what was asked of this leg cannot be done any more."""
 
 
+@dataclass(eq=False)
+class RecordingFailed(OffhookError):
+    """A recording ended before its time: its file could not be opened, or not be written on. What was written is playable."""
+
+    path: str
+    reason: str
+    duration_ms: int = 0
+    """Of what was written, as far as is known."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
 class NoMedia(OffhookError):
     """There is no room for the sound of another leg: the call is refused with 503 and ``Retry-After``."""
 

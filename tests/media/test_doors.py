@@ -10,7 +10,7 @@ def test_the_engine_never_loads_asyncio() -> None:
     program = """
 import sys, socket
 import offhook.media.engine.__main__ as m
-from offhook.media import wire
+from offhook.media import framing, wire
 from offhook.media.engine.commands import Commands
 from offhook.media.engine.control import Control
 ours, theirs = socket.socketpair()
@@ -18,10 +18,10 @@ engine = m.Engine(Control(theirs))
 leg = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 leg.bind(("127.0.0.1", 0))
 commands = Commands(engine)
-socket.send_fds(ours, [wire.pack(wire.OpenLeg(1))], [leg.fileno()])
-ours.send(wire.pack(wire.ConnectLeg(1, "127.0.0.1", 9, 0, "PCMU", 101, True, True)))
-ours.send(wire.pack(wire.Play(1, 2, (wire.Track((wire.ToneSound((440.0,), 100, -13.0),), 1),), True)))
-ours.send(wire.pack(wire.WatchBeep(1, 3, 300, 50, 500, 256)))
+socket.send_fds(ours, [framing.pack(wire.OpenLeg(1))], [leg.fileno()])
+ours.send(framing.pack(wire.ConnectLeg(1, "127.0.0.1", 9, 0, "PCMU", 101, True, True)))
+ours.send(framing.pack(wire.Play(1, 2, (wire.Track((wire.ToneSound((440.0,), 100, -13.0),), 1),), True)))
+ours.send(framing.pack(wire.WatchBeep(1, 3, 300, 50, 500, 256)))
 commands.obey(engine.control.wait(1))
 engine.pacing.restart(0)
 engine.tick()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnd, Playlist, RtpStatistics, Silence, Tone, Track
+from offhook.errors import RecordingFailed
 from offhook.media import RtpPeer
 
 SOUND = bytes([0x20]) * 160
@@ -270,8 +271,8 @@ def test_a_recording_holds_what_was_heard(bench, mulaw, tmp_path: Path, what: st
             channel.play(tone(1500, 1000))
             await peer.talk(channel.port, mulaw(wave_of(700, 600)))
             await asyncio.sleep(0.1)
-            length_ms = await recording.stop()
-            assert await recording.stop() == length_ms
+            length_ms = (await recording.stop()).duration_ms
+            assert (await recording.stop()).duration_ms == length_ms
             with wave.open(str(recording.path)) as wav:
                 assert (wav.getframerate(), wav.getsampwidth()) == (8000, 2)
                 assert wav.getnframes() * 1000 // 8000 == length_ms
@@ -292,7 +293,7 @@ def test_a_recording_is_complete_when_the_leg_ends_before_it_is_stopped(bench, t
             await asyncio.sleep(0.1)
             await channel.aclose()
             with wave.open(str(recording.path)) as wav:
-                assert wav.getnframes() * 1000 // 8000 == await recording.stop()
+                assert wav.getnframes() * 1000 // 8000 == (await recording.stop()).duration_ms
 
     asyncio.run(scenario())
 
@@ -302,7 +303,7 @@ def test_a_recording_that_cannot_be_written_says_so(bench, tmp_path: Path) -> No
         async with bench() as b:
             channel, _ = b.leg()
             recording = await channel.record(tmp_path)
-            with pytest.raises(OSError, match="directory"):
+            with pytest.raises(RecordingFailed, match="directory"):
                 await recording.stop()
 
     asyncio.run(scenario())

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.media import wire
+from offhook.media import framing, wire, writing
 
 COMMANDS: list[wire.Command] = [
     wire.OpenLeg(1),
@@ -15,7 +15,7 @@ COMMANDS: list[wire.Command] = [
 
 @given(st.lists(st.sampled_from(COMMANDS)), st.integers(1, 50))
 def test_messages_come_out_as_they_went_in_whatever_pieces_they_arrive_in(commands: list[wire.Command], size: int) -> None:
-    stream = b"".join(wire.pack(command) for command in commands)
+    stream = b"".join(framing.pack(command) for command in commands)
     unpacker, got = wire.commands(), []
     for at in range(0, len(stream), size):
         got += list(unpacker.feed(stream[at : at + size]))
@@ -24,7 +24,7 @@ def test_messages_come_out_as_they_went_in_whatever_pieces_they_arrive_in(comman
 
 def test_the_events_of_a_tick_travel_as_one_message() -> None:
     events: list[wire.Event] = [wire.KeyPressed(1, "5", 20), wire.PlaybackOver(1, 2, "key", 400)]
-    assert list(wire.events().feed(wire.pack(events))) == [events]
+    assert list(wire.events().feed(framing.pack(events))) == [events]
 
 
 def test_a_length_beyond_reason_is_refused() -> None:
@@ -33,7 +33,7 @@ def test_a_length_beyond_reason_is_refused() -> None:
 
 
 def test_every_command_and_event_has_its_own_tag() -> None:
-    for union in (wire.Command, wire.Event, wire.Writing):
+    for union in (wire.Command, wire.Event, writing.Writing, writing.Written):
         tags = [kind.__struct_config__.tag for kind in union.__args__]
         assert len(set(tags)) == len(tags)
         assert all(issubclass(kind, msgspec.Struct) for kind in union.__args__)

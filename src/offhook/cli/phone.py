@@ -21,7 +21,7 @@ from offhook.causes import Ending
 from offhook.cli.ear import Ear
 from offhook.cli.keys import keyboard
 from offhook.clock import Clock
-from offhook.errors import ClipUnavailable, LegGone
+from offhook.errors import ClipUnavailable, LegGone, RecordingFailed
 from offhook.events import Event, SipReceived, SipSent
 from offhook.ids import Ids
 from offhook.legs import NotAnswered, OutgoingLeg, dialling
@@ -255,14 +255,17 @@ async def _talk(
     await asyncio.gather(*beside, ended, stop, return_exceptions=True)
     ear.close()
     if recording is not None:
-        await recording.stop()
-        outcome.recording = str(wishes.record)
+        try:
+            await recording.stop()
+            outcome.recording = str(wishes.record)
+        except RecordingFailed as failure:
+            screen.line(f"the recording failed: {failure}", "red")
     leg.release(causes.CALLER_HUNG_UP)
     outcome.duration_s = round(clock.now() - began, 2)
     outcome.cause, outcome.source = ending.telephony, ending.source.value
     outcome.heard_sound_s, outcome.loudest_dbov, outcome.spans = ear.sound_s, ear.loudest_dbov, ear.spans
     screen.line(f"ended by {by} after {outcome.duration_s:.1f} s: {ending.telephony}{_detail(ending)}", "bold")
-    if recording is not None:
+    if outcome.recording:
         screen.line(f"what was heard is in {wishes.record}")
 
 

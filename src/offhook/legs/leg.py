@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 from offhook import causes
 from offhook.audio import BeepPattern, Playlist, RtpStatistics
@@ -118,9 +119,18 @@ class Leg:
         """The level of what this party sends, dBov, every ``interval_ms``."""
         return self._audio().meter(interval_ms)
 
-    async def record(self, path: Path) -> Recording:
-        """Record what this party sends into a WAV file, until that is stopped or the leg is freed."""
-        return await self._audio().record(path)
+    async def record(
+        self,
+        path: Path,
+        *,
+        what: Literal["received", "sent", "both", "mixed"] = "received",
+        file_format: Literal["wav", "mp3"] = "wav",
+        max_ms: int | None = None,
+    ) -> Recording:
+        """Record into a file what this party sends, what it hears or both, until that is stopped, is as long as it may be or the
+        leg is freed. Raises ``ValueError`` when that file is being recorded to already.
+        """
+        return await self._audio().record(path, what=what, file_format=file_format, max_ms=max_ms)
 
     async def statistics(self) -> RtpStatistics:
         """What the RTP went through; after the leg was freed, what it was at the end."""

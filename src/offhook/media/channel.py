@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,20 +253,39 @@ class Channel:
             self.tell(self._metering())
             meter.put(None)
 
-    async def record(self, path: Path, *, what: Literal["received", "sent", "both"] = "received") -> Recording:
-        """Write a WAV file of 16-bit samples at 8000 Hz until it is stopped or the channel is closed.
+    async def record(
+        self,
+        path: Path,
+        *,
+        what: Literal["received", "sent", "both", "mixed"] = "received",
+        file_format: Literal["wav", "mp3"] = "wav",
+        max_ms: int | None = None,
+    ) -> Recording:
+        """Write a file of sound at 8000 Hz until it is stopped, is as long as it may be, or the channel is closed.
+
+        A recording survives the death of the engine and of the process that writes it (``docs/sound.md``).
 
         Args:
             path: overwritten; its folder is made.
-            what: ``both`` has two channels, what is received on the left.
+            what: ``both`` has two channels, what is received on the left; ``mixed`` has the sum of both in one.
+            file_format: ``wav`` (16 bits a sample) or ``mp3`` (32 kbit/s a channel).
+            max_ms: when it ends by itself; paused time does not count. Rounded up to 20 ms.
+
+        Raises:
+            LegGone: the channel is closed.
+            ValueError: another recording is being written to this path.
         """
         if self._closed:
             raise LegGone("the leg has ended")
-        await self._media.have_writer()
-        recording = Recording(self, self._media.next_number(), path)
-        self._recordings[recording.number] = recording
+        if max_ms is not None and max_ms <= 0:
+            raise ValueError(f"a recording of at most {max_ms} ms holds nothing")
         absolute = os.path.abspath(path)  # noqa: PTH100, ASYNC240 - asks no disk
-        self.tell(wire.StartRecording(self.number, recording.number, absolute, what))
+        number = self._media.next_number()
+        command = wire.StartRecording(self.number, number, absolute, what, file_format, max_ms or 0)
+        recording = Recording(self, command, path)
+        self._media.writers.begin(recording, absolute)
+        self._recordings[number] = recording
+        self.tell(command)
         return recording
 
     async def statistics(self) -> RtpStatistics:
@@ -279,13 +298,13 @@ class Channel:
         """Free the slot and the port. What plays ends as ``GONE``, who waits gets ``LegGone``; recordings are completed."""
         if self._closed:
             return
-        recordings = list(self._recordings.values())
+        recordings = self.recordings
         self.tell(wire.CloseLeg(self.number))
         self._closed = True
         self._end_everything()
         self._media.give_back(self)
         for recording in recordings:
-            await asyncio.wait([asyncio.ensure_future(_settled(recording.stop()))])
+            await recording.settle()
         self._media.forget(self)
 
     # --- for the room's own use ---------------------------------------------------------------------------------------------
@@ -339,10 +358,13 @@ class Channel:
             case wire.VoiceChanged():
                 if event.request in self._voices:
                     self._voices[event.request][0].put(VoiceEvent(event.speaking, event.at_ms))
+            case wire.RecordingBegun():
+                if event.recording in self._recordings:
+                    self._recordings[event.recording].begun = True
             case wire.RecordingOver():
                 recording = self._recordings.pop(event.recording, None)
                 if recording is not None:
-                    recording.end(event.duration_ms, event.error)
+                    recording.end(event)
             case wire.Done() | wire.Statistics():
                 if self._injection is not None and self._injection.hear(event.request):
                     return
@@ -350,16 +372,17 @@ class Channel:
                 if answer is not None and not answer.done():
                     answer.set_result(event)
 
-    def recordings_lost(self, why: str) -> None:
-        """The engine died: what it had recorded is on disk, but nothing more comes."""
-        for recording in self._recordings.values():
-            recording.end(0, why)
-        self._recordings.clear()
+    @property
+    def recordings(self) -> list[Recording]:
+        """Those that are not over."""
+        return list(self._recordings.values())
 
     def fail(self) -> None:
         """There is no engine any more: everybody who waits gets an end."""
         self._closed = True
-        self.recordings_lost("the media engine has failed")
+        for recording in self._recordings.values():
+            recording.fail("the media engine has failed")
+        self._recordings.clear()
         self._end_everything()
 
     def _connection(self, peer: RtpPeer) -> wire.ConnectLeg:
@@ -417,13 +440,6 @@ class Channel:
             raise
         finally:
             del self._requests[request]
-
-
-async def _settled(work: Awaitable[object]) -> None:
-    try:
-        await work
-    except OSError:
-        return
 
 
 def _sound(sound: Sound) -> wire.Sound:

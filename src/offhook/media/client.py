@@ -7,7 +7,6 @@ import itertools
 import logging
 import resource
 import socket
-import subprocess
 from types import TracebackType
 
 from offhook.clock import Clock
@@ -15,8 +14,10 @@ from offhook.errors import Defect, MediaBusy, NoDescriptor
 from offhook.media import wire
 from offhook.media.channel import Channel
 from offhook.media.ports import PortBook
-from offhook.media.process import EngineProcess, start
+from offhook.media.process import EngineProcess
+from offhook.media.recordings import Recording
 from offhook.media.taps import FRAME_OCTETS, Tap
+from offhook.media.writers import Writers
 
 _READY_S = 10.0
 LEG_DESCRIPTORS = 2
@@ -56,8 +57,10 @@ class Media:
         self._deaths: list[float] = []
         self._descriptors = 0
         """Legs that the engine has file descriptors for."""
-        self._writers: list[subprocess.Popen[bytes]] = []
-        self._writer_of: EngineProcess | None = None
+        self._interrupted: list[Recording] = []
+        """Recordings that the engine that is being started has to go on with."""
+        self.writers = Writers(self._running)
+        """For the room's own use."""
         self._figures: dict[int, asyncio.Future[wire.Figures]] = {}
 
     @property
@@ -104,9 +107,7 @@ class Media:
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.aclose()
-        while self._writers:  # they have nothing more to read, and end when their files are complete
-            await asyncio.sleep(0.005)
-            self._reap()
+        await self.writers.aclose()
 
     async def __aenter__(self) -> Media:
         await self.start()
@@ -173,17 +174,6 @@ class Media:
         """Nothing more will be heard of this channel."""
         self._channels.pop(channel.number, None)
 
-    async def have_writer(self) -> None:
-        """Start the process that writes recordings, unless the engine has one. It ends with the engine."""
-        engine = self._running()
-        if engine is not self._writer_of:
-            self._reap()
-            ours, theirs = socket.socketpair()
-            with theirs:
-                self._writers.append(start("offhook.media.writer", theirs))
-            engine.send(wire.AttachWriter(), ours)
-            self._writer_of = engine
-
     def _running(self) -> EngineProcess:
         if self._engine is None:
             raise EngineFailed("there is no media engine")
@@ -199,10 +189,13 @@ class Media:
                 case wire.Ready():
                     if self._ready is not None and not self._ready.done():
                         self._ready.set_result(None)
+                    self._go_on_recording()
                 case wire.Figures():
                     answer = self._figures.get(event.request)
                     if answer is not None and not answer.done():
                         answer.set_result(event)
+                case wire.WriterGone():
+                    self.writers.lost()
                 case wire.Tapped(numbers, pcm):
                     for i, number in enumerate(numbers):
                         if number in self.taps:
@@ -228,6 +221,7 @@ class Media:
             return
         _log.error("the media engine died with %d legs: starting another", self.channels)
         self.busy = False
+        self._interrupted = [recording for channel in self._channels.values() for recording in channel.recordings]
         self._begin()
         for channel in list(self._channels.values()):
             self._open_again(channel)
@@ -236,9 +230,9 @@ class Media:
                 self.send(command)
 
     def _open_again(self, channel: Channel) -> None:
-        channel.recordings_lost("the media engine died")
         if not channel.open:
-            self.forget(channel)
+            if not channel.recordings:
+                self.forget(channel)
             return
         sockets = self._book.bind_again(channel.port) if channel.port else [_no_peer()]
         if not sockets:
@@ -246,6 +240,14 @@ class Media:
             channel.fail()
             return
         self._running().send(wire.OpenLeg(channel.number, rtcp=len(sockets) > 1), *sockets)
+
+    def _go_on_recording(self) -> None:
+        """Only now, because only now is known how much of the recordings was missed while there was no engine."""
+        interrupted, self._interrupted = self._interrupted, []
+        for recording in interrupted:
+            if not recording.over:
+                self.writers.go_on()
+                self.send(recording.again())
 
     def _give_up(self) -> None:
         _log.critical("the media engine does not stay alive: no sound any more")
@@ -255,9 +257,6 @@ class Media:
                 waiting.set_exception(failure)
         for channel in list(self._channels.values()):
             channel.fail()
-
-    def _reap(self) -> None:
-        self._writers = [writer for writer in self._writers if writer.poll() is None]
 
 
 def _no_peer() -> socket.socket:

@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from offhook.media import wire
+from offhook.media import framing, wire
 
 _READ = 2**18
 _ENDING_S = 2.0
@@ -65,7 +65,7 @@ class EngineProcess:
         if self._closed:
             _close_all(attached)
             return
-        self._unsent.append((wire.pack(command), attached))
+        self._unsent.append((framing.pack(command), attached))
         if not self._writing and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._write)

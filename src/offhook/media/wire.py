@@ -1,23 +1,16 @@
 """What the switch and the engine say to each other over their Unix socket.
 
-A message is four octets of length (big-endian) and a MessagePack array: tagged, without names, so that both ends must be of one
-version; they always are, because one starts the other. The switch sends one command a message, the engine all events of a tick
-in one.
+The switch sends one command a message, the engine all events of a tick in one. Both ends must be of one version; they always
+are, because one starts the other.
 
 Every leg has a number that is never used twice. A ``request`` is a number of the switch's own that comes back with the answer.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar
-
 import msgspec
 
-_LENGTH = struct.Struct(">I")
-MESSAGE_LIMIT = 16 * 2**20
-"""Octets. A longer message can only be a mistake of ours."""
+from offhook.media.framing import Unpacker
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -256,12 +249,36 @@ class StartRecording(_Message, frozen=True):
     recording: int
     path: str
     what: str
-    """``received``, ``sent`` or ``both`` (two channels, received left)."""
+    """``received``, ``sent``, ``both`` (two channels, received left) or ``mixed`` (their sum)."""
+    file_format: str
+    """``wav`` or ``mp3``."""
+    limit_ms: int = 0
+    """When it ends by itself; 0: it does not."""
+    recorded_ms: int = 0
+    """How much of it there is already, when an engine takes over from one that died."""
+    paused: bool = False
+    resumed: bool = False
+    """The file is there: go on at its end."""
+
+
+class PauseRecording(_Message, frozen=True):
+    """What comes while it is paused is not in the file."""
+
+    leg: int
+    recording: int
+    paused: bool
 
 
 class StopRecording(_Message, frozen=True):
     leg: int
     recording: int
+
+
+class FinishRecording(_Message, frozen=True):
+    """Complete what an engine that died has left; the leg may have ended."""
+
+    begun: StartRecording
+    why: str
 
 
 class AskStatistics(_Message, frozen=True):
@@ -299,7 +316,9 @@ Command = (
     | ClearInjected
     | AttachWriter
     | StartRecording
+    | PauseRecording
     | StopRecording
+    | FinishRecording
     | AskStatistics
     | AskFigures
 )
@@ -360,11 +379,24 @@ class Busy(_Message, frozen=True):
     busy: bool
 
 
+class RecordingBegun(_Message, frozen=True):
+    """Its file is open."""
+
+    leg: int
+    recording: int
+
+
 class RecordingOver(_Message, frozen=True):
     leg: int
     recording: int
+    why: str
     duration_ms: int
+    octets: int
     error: str
+
+
+class WriterGone(_Message, frozen=True):
+    """The process that writes recordings has ended, or is given up. Recordings that are not over wait for another."""
 
 
 class Statistics(_Message, frozen=True):
@@ -409,81 +441,20 @@ class Figures(_Message, frozen=True):
 
 
 Event = (
-    Ready | PlaybackOver | KeyPressed | Done | LevelHeard | VoiceChanged | Tapped | Busy | RecordingOver | Statistics | Figures
+    Ready
+    | PlaybackOver
+    | KeyPressed
+    | Done
+    | LevelHeard
+    | VoiceChanged
+    | Tapped
+    | Busy
+    | RecordingBegun
+    | RecordingOver
+    | WriterGone
+    | Statistics
+    | Figures
 )
-
-# --- the writer process: one stream carries what to write and, back, what became of it -----------------------------------------
-
-
-class OpenFile(_Message, frozen=True):
-    recording: int
-    path: str
-    channels: int
-
-
-class Frames(_Message, frozen=True):
-    """PCM as it goes into the file."""
-
-    recording: int
-    pcm: bytes
-
-
-class CloseFile(_Message, frozen=True):
-    recording: int
-
-
-Writing = OpenFile | Frames | CloseFile
-
-
-class FileClosed(_Message, frozen=True):
-    recording: int
-    duration_ms: int
-    error: str
-
-
-# --- framing --------------------------------------------------------------------------------------------------------------------
-
-_T = TypeVar("_T")
-_encode = msgspec.msgpack.Encoder().encode
-
-
-def pack(message: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
-    """One message, or several in one, with its length before it."""
-    body = _encode(message)
-    return _LENGTH.pack(len(body)) + body
-
-
-class Unpacker(Generic[_T]):
-    """Octets in, messages out, whatever pieces they come in.
-
-    Args:
-        kind: what a message is, e.g. ``Command`` or ``list[Event]``.
-    """
-
-    def __init__(self, kind: Any) -> None:
-        self._decoder: msgspec.msgpack.Decoder[_T] = msgspec.msgpack.Decoder(kind)
-        self._buffer = bytearray()
-
-    def feed(self, octets: bytes) -> Iterator[_T]:
-        """The messages that are complete now. Raises ``ValueError`` when the stream is not one of ours."""
-        self._buffer += octets
-        return self._take()
-
-    def _take(self) -> Iterator[_T]:
-        start = 0
-        try:
-            while len(self._buffer) - start >= _LENGTH.size:
-                (length,) = _LENGTH.unpack_from(self._buffer, start)
-                if length > MESSAGE_LIMIT:
-                    raise ValueError(f"a message of {length} octets")
-                end = start + _LENGTH.size + length
-                if end > len(self._buffer):
-                    break
-                body = bytes(memoryview(self._buffer)[start + _LENGTH.size : end])
-                start = end
-                yield self._decoder.decode(body)
-        finally:
-            del self._buffer[:start]
 
 
 def commands() -> Unpacker[Command]:
@@ -492,11 +463,3 @@ def commands() -> Unpacker[Command]:
 
 def events() -> Unpacker[list[Event]]:
     return Unpacker(list[Event])
-
-
-def writings() -> Unpacker[Writing]:
-    return Unpacker(Writing)
-
-
-def files_closed() -> Unpacker[FileClosed]:
-    return Unpacker(FileClosed)

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from offhook.audio import FRAME_MS, RATE_HZ, PlaybackEnd
+from offhook.audio import FRAME_MS, RATE_HZ, PlaybackEnd, RecordingEnd
 from offhook.media import wire
 from offhook.media.engine import edges, peers, playing
 from offhook.media.engine.codecs import TABLE_CODECS, Codec
@@ -50,6 +50,7 @@ class Commands:
             wire.MarkInjected: self._mark_injected,
             wire.ClearInjected: self._clear_injected,
             wire.StartRecording: self._start_recording,
+            wire.PauseRecording: self._pause_recording,
             wire.StopRecording: self._stop_recording,
             wire.AskStatistics: self._statistics,
         }
@@ -63,6 +64,8 @@ class Commands:
                     self._legs[number] = Leg(number, own, reporting=Reporting(self._socket() if rtcp else None))
                 case wire.AttachWriter():
                     self._engine.recorder.attach(socket.socket(fileno=self._engine.control.descriptor()))
+                case wire.FinishRecording():
+                    self._engine.recorder.finish(command)
                 case wire.AskFigures(request):
                     self._engine.control.tell(self._engine.figures(request))
                 case _:
@@ -139,7 +142,7 @@ class Commands:
     def _close(self, leg: Leg, _: wire.CloseLeg) -> None:
         engine = self._engine
         engine.stop_playing(leg, PlaybackEnd.GONE)
-        engine.recorder.stop(leg)
+        engine.recorder.stop(leg, engine.pacing.tick, why=RecordingEnd.GONE)
         engine.silences.watches.drop(leg)
         engine.beeps.watches.drop(leg)
         engine.voices.watches.drop(leg)
@@ -248,10 +251,13 @@ class Commands:
         self._engine.control.tell(wire.Done(leg.number, command.request))
 
     def _start_recording(self, leg: Leg, command: wire.StartRecording) -> None:
-        self._engine.recorder.start(leg, command.recording, command.path, command.what)
+        self._engine.recorder.start(leg, command, self._engine.pacing.tick)
+
+    def _pause_recording(self, _: Leg, command: wire.PauseRecording) -> None:
+        self._engine.recorder.pause(command.recording, command.paused, self._engine.pacing.tick)
 
     def _stop_recording(self, leg: Leg, command: wire.StopRecording) -> None:
-        self._engine.recorder.stop(leg, command.recording)
+        self._engine.recorder.stop(leg, self._engine.pacing.tick, command.recording)
 
     def _statistics(self, leg: Leg, command: wire.AskStatistics) -> None:
         self._engine.control.tell(self._engine.legs.statistics(leg, command.request))

@@ -7,7 +7,7 @@ import socket
 from collections import deque
 from collections.abc import Iterator
 
-from offhook.media import wire
+from offhook.media import framing, wire
 
 _READ = 2**16
 _READS = 64
@@ -66,7 +66,7 @@ class Control:
     def flush(self) -> None:
         """Send what was told. Raises ``SwitchGone``."""
         if self._events:
-            self._unsent += wire.pack(self._events)
+            self._unsent += framing.pack(self._events)
             self._events = []
         if not self._unsent:
             return

@@ -123,7 +123,7 @@ class Engine:
 
         for event in self.taps.take(legs):
             self.control.tell(event)
-        self.recorder.take(legs)
+        self.recorder.take(legs, tick)
         if self.load.note(time.monotonic_ns() - began_ns):
             self.control.tell(wire.Busy(self.load.busy))
         self.control.flush()

@@ -1,131 +1,194 @@
-"""Recordings: the frames of the legs concerned, in one copy a tick, handed in batches to the process that writes files."""
+"""Recordings: who is recorded and until when. Files are the business of the writer process."""
 
 from __future__ import annotations
 
 import socket
+import time
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 
-import numpy as np
-
-from offhook.media import wire
-from offhook.media.engine.arrays import Samples
+from offhook.audio import FRAME_MS, FRAME_SAMPLES, RecordingEnd
+from offhook.media import wire, writing
 from offhook.media.engine.legs import Leg, Legs
+from offhook.media.engine.pipe import Pipe
+from offhook.media.engine.reel import NEVER, Reel, Running
 
-BATCH_TICKS = 10
-"""200 ms."""
-_BACKLOG_LIMIT = 32 * 2**20
-"""Octets. A disk that is so far behind does not catch up any more."""
-_CHANNELS = {"received": 1, "sent": 1, "both": 2}
-
-
-@dataclass(eq=False, slots=True)
-class _Recording:
-    leg: Leg
-    number: int
-    what: str
+_DEATHS_LIMIT = 3
+_DEATHS_WITHIN_S = 10.0
 
 
 class Recorder:
-    """Who is recorded.
+    """Counts in ticks, so that lengths are exact to the frame; ticks that the engine had to leave out become silence.
 
     Args:
-        tell: gets a ``RecordingOver`` when a file is complete, or cannot be.
+        tell: gets what the switch is to know.
     """
 
     def __init__(self, tell: Callable[[wire.Event], None]) -> None:
         self._tell = tell
-        self._writer: socket.socket | None = None
-        self._answers: wire.Unpacker[wire.FileClosed] = wire.files_closed()
-        self._unsent = bytearray()
-        self._recordings: list[_Recording] = []
-        self._closing: dict[int, int] = {}
-        """The legs of the recordings that were stopped, until the writer has closed their files."""
-        self._kept: list[tuple[Samples, Samples]] = []
+        self._pipe = Pipe(self._heard, self._writer_died, self._give_up)
+        self._reel = Reel()
+        self._all: dict[int, Running] = {}
+        """Those too that are paused, or whose file is being closed."""
+        self._running: list[Running] = []
+        self._stale = False
+        self._next_end = NEVER
+        """The tick before which no recording ends by itself."""
+        self._deaths: deque[float] = deque(maxlen=_DEATHS_LIMIT)
 
     @property
     def busy(self) -> bool:
-        """Whether files wait to be closed."""
-        return bool(self._closing or self._unsent)
+        """Whether a file is still to be completed."""
+        return bool(self._all)
 
     def attach(self, writer: socket.socket) -> None:
-        """The socket to the process that writes the files."""
-        writer.setblocking(False)
-        self._writer = writer
+        """The socket to a process that writes files: the first, or the next after one that died."""
+        recordings = self._all.values()
+        before = [_opening(recording) for recording in recordings]
+        after = [_closing(recording) for recording in recordings if recording.why]
+        self._pipe.attach(writer, before, after)
 
-    def start(self, leg: Leg, number: int, path: str, what: str) -> None:
-        """Record a leg from the next tick on. ``what``: ``received``, ``sent`` or ``both``."""
-        self._hand_over()
-        if self._writer is None:
-            self._tell(wire.RecordingOver(leg.number, number, 0, "the writer process has ended"))
+    def start(self, leg: Leg, command: wire.StartRecording, tick: int) -> None:
+        """Record a leg from this tick on."""
+        recording = _running(command, leg)
+        self._all[recording.number] = recording
+        self._pipe.put(_opening(recording))
+        if recording.ticks >= recording.limit:
+            self._end(recording, RecordingEnd.LIMIT)
+        elif not recording.paused:
+            self._run(recording, tick)
+
+    def pause(self, number: int, paused: bool, tick: int) -> None:
+        """Leave out what comes from this tick on; or take it up again."""
+        recording = self._all.get(number)
+        if recording is None or recording.why or recording.paused == paused:
             return
-        self._recordings.append(_Recording(leg, number, what))
-        self._unsent += wire.pack(wire.OpenFile(number, path, _CHANNELS[what]))
+        recording.paused = paused
+        if paused:
+            self._halt(recording, tick)
+        else:
+            self._run(recording, tick)
 
-    def stop(self, leg: Leg, number: int | None = None) -> None:
+    def stop(self, leg: Leg, tick: int, number: int | None = None, why: RecordingEnd = RecordingEnd.STOPPED) -> None:
         """End one recording of a leg, or all of them. The file is complete when ``RecordingOver`` is told."""
-        self._hand_over()
-        over = [recording for recording in self._recordings if recording.leg is leg and number in {None, recording.number}]
-        for recording in over:
-            self._recordings.remove(recording)
-            self._unsent += wire.pack(wire.CloseFile(recording.number))
-            self._closing[recording.number] = leg.number
+        for recording in list(self._all.values()):
+            if recording.leg is leg and number in {None, recording.number} and not recording.why:
+                self._halt(recording, tick)
+                self._end(recording, why)
 
-    def take(self, legs: Legs) -> None:
+    def finish(self, command: wire.FinishRecording) -> None:
+        """Complete a file that an engine before this one has left."""
+        recording = _running(command.begun, None)
+        self._all[recording.number] = recording
+        self._pipe.put(_opening(recording))
+        self._end(recording, command.why)
+
+    def take(self, legs: Legs, tick: int) -> None:
         """Keep the frames of this tick; every so often, hand over what was kept."""
-        if self._recordings:
-            slots = np.array([recording.leg.slot for recording in self._recordings])
-            received, sent = legs.pcm[slots], legs.out[slots]
-            # A leg without a peer has no row yet; row -1 is somebody else's.
-            received[slots < 0] = sent[slots < 0] = 0
-            self._kept.append((received, sent))
-            if len(self._kept) >= BATCH_TICKS:
+        if not self._all:
+            return
+        if tick >= self._next_end:
+            self._end_at_limit(tick)
+        if self._running:
+            if not self._reel.follows(tick):
                 self._hand_over()
-        if self._unsent or self._closing:
-            self.flush()
+            if self._stale:
+                self._thread()
+            self._reel.take(legs, tick)
+            if self._reel.full:
+                self._hand_over()
+            if tick + 1 >= self._next_end:
+                self._end_at_limit(tick + 1)
+        self._pipe.flush()
 
     def flush(self) -> None:
-        """Give the writer as much as it takes, and hear from it."""
-        if self._writer is None:
-            return
-        try:
-            with suppress(BlockingIOError):
-                del self._unsent[: self._writer.send(self._unsent)]
-            if self._closing:
-                with suppress(BlockingIOError):
-                    self._hear(self._writer.recv(2**16))
-        except OSError:
-            self._fail("the writer process has ended")
-        if len(self._unsent) > _BACKLOG_LIMIT:
-            self._fail("the disk is too slow")
+        """Give the writer what waits, and hear from it."""
+        if self._all:
+            self._pipe.flush()
 
-    def _hear(self, octets: bytes) -> None:
-        if not octets:
-            raise ConnectionResetError
-        for closed in self._answers.feed(octets):
-            leg = self._closing.pop(closed.recording, None)
-            if leg is not None:
-                self._tell(wire.RecordingOver(leg, closed.recording, closed.duration_ms, closed.error))
+    def _run(self, recording: Running, tick: int) -> None:
+        self._hand_over()
+        recording.origin = tick - recording.ticks
+        self._running.append(recording)
+        self._stale = True
+        self._next_end = min(self._next_end, recording.origin + recording.limit)
+
+    def _halt(self, recording: Running, tick: int) -> None:
+        if recording in self._running:
+            self._hand_over()
+            recording.ticks = min(tick - recording.origin, recording.limit)
+            self._running.remove(recording)
+            self._stale = True
+
+    def _end(self, recording: Running, why: str) -> None:
+        recording.why = why
+        self._pipe.put(_closing(recording))
+
+    def _end_at_limit(self, tick: int) -> None:
+        for recording in [each for each in self._running if tick >= each.origin + each.limit]:
+            self._halt(recording, tick)
+            self._end(recording, RecordingEnd.LIMIT)
+        self._next_end = min((each.origin + each.limit for each in self._running), default=NEVER)
+
+    def _thread(self) -> None:
+        self._reel.thread(self._running)
+        self._stale = False
 
     def _hand_over(self) -> None:
-        if self._kept:
-            received = np.stack([frames for frames, _ in self._kept], axis=1)
-            sent = np.stack([frames for _, frames in self._kept], axis=1)
-            for i, recording in enumerate(self._recordings):
-                pcm = {"received": received[i], "sent": sent[i], "both": np.stack([received[i], sent[i]], axis=-1)}[
-                    recording.what
-                ]
-                self._unsent += wire.pack(wire.Frames(recording.number, pcm.tobytes()))
-            self._kept = []
+        frames = self._reel.cut()
+        if frames is not None:
+            self._pipe.put(frames)
 
-    def _fail(self, why: str) -> None:
-        for recording in self._recordings:
-            self._tell(wire.RecordingOver(recording.leg.number, recording.number, 0, why))
-        for number, leg in self._closing.items():
-            self._tell(wire.RecordingOver(leg, number, 0, why))
-        self._recordings, self._closing, self._kept = [], {}, []
-        self._unsent.clear()
-        if self._writer is not None:
-            self._writer.close()
-        self._writer = None
+    def _heard(self, answer: writing.Written) -> None:
+        recording = self._all.get(answer.recording)
+        if recording is None:
+            return
+        if isinstance(answer, writing.FileOpened):
+            recording.opened = True
+            self._tell(wire.RecordingBegun(recording.command.leg, recording.number))
+        else:
+            self._over(recording, answer)
+
+    def _over(self, recording: Running, closed: writing.FileClosed) -> None:
+        del self._all[recording.number]
+        if recording in self._running:
+            self._hand_over()
+            self._running.remove(recording)
+            self._stale = True
+        self._tell(
+            wire.RecordingOver(
+                recording.command.leg, recording.number, recording.why, closed.duration_ms, closed.octets, closed.error
+            )
+        )
+
+    def _writer_died(self) -> None:
+        now = time.monotonic()
+        self._deaths.append(now)
+        if len(self._deaths) == _DEATHS_LIMIT and now - self._deaths[0] < _DEATHS_WITHIN_S:
+            self._give_up("the process that writes recordings dies again and again")
+        else:
+            self._tell(wire.WriterGone())
+
+    def _give_up(self, why: str) -> None:
+        self._pipe.detach()
+        self._pipe.clear()
+        self._reel.cut()
+        for recording in list(self._all.values()):
+            self._over(recording, writing.FileClosed(recording.number, recording.ticks * FRAME_MS, 0, why))
+        self._tell(wire.WriterGone())
+
+
+def _running(command: wire.StartRecording, leg: Leg | None) -> Running:
+    limit = -(-command.limit_ms // FRAME_MS) or NEVER
+    ticks = min(command.recorded_ms // FRAME_MS, limit)
+    return Running(leg, command, limit, ticks, opened=command.resumed, paused=command.paused)
+
+
+def _opening(recording: Running) -> writing.OpenFile:
+    command = recording.command
+    channels = 2 if command.what == "both" else 1
+    return writing.OpenFile(recording.number, command.path, channels, command.file_format, recording.opened)
+
+
+def _closing(recording: Running) -> writing.CloseFile:
+    return writing.CloseFile(recording.number, recording.ticks * FRAME_SAMPLES)
