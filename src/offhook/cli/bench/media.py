@@ -1,70 +1,103 @@
-"""``offhook bench media``: CPU time of the media engine against the floor of the same run."""
+"""``offhook bench media``: CPU time of the media engine against the floor of the same run, pacing, memory, and reflexes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
-    from offhook.cli.bench.media_load import MediaResult
+    from offhook.cli.bench.media_cases import CaseResult, Scenario
 
-BUDGET = 1.45
-AIM = 1.2
-MEMORY_BUDGET_KB = 40.0
+MOST_LEGS = 8000
 
 
 def run(
-    legs: Annotated[int, typer.Option(min=2, max=8000, help="PCMU both ways, each playing a clip.")] = 1000,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="About how long to measure.")] = 20.0,
+    scenario: Annotated[
+        str, typer.Option(help="plain, bridged, rooms, recording, transcoding, several with commas between them, or all.")
+    ] = "plain,bridged",
+    legs: Annotated[str, typer.Option(help="How many, or several numbers: 100,500,1000.")] = "1000",
+    room_size: Annotated[str, typer.Option(help="Members of a room, or several numbers.")] = "10,30",
+    seconds: Annotated[float, typer.Option(min=0.2, max=3600, help="About how long to measure each case.")] = 20.0,
+    presses: Annotated[int, typer.Option(min=0, max=100_000, help="Keys to press in each case.")] = 200,
     json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    svg: Annotated[Path | None, typer.Option(help="Write a chart to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the figures as Markdown.")] = False,
+    svg: Annotated[Path | None, typer.Option(help="Write charts, and the figures as media.json, to this folder.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with status 1 when a figure is over its budget.")] = False,
 ) -> None:
-    """Measure the media engine: CPU time per leg and 20 ms tick, as a ratio to the floor.
+    """Measure the media engine: CPU time per leg and 20 ms tick as a ratio to the floor, memory, pacing, key to silence.
 
     The floor is a bare Python loop of send and recv_into on as many connected sockets, measured in turns with the engine
-    against the same peer. Wants a machine with two cores and nothing else to do.
+    against the same peer. Each combination of scenario and legs is a case, with an engine of its own. Wants a machine with two
+    cores and nothing else to do; cases in which other programs took part of it are marked.
     """
-    from offhook.cli.bench import chart, media_load  # noqa: PLC0415 - the rest of the command line starts without them
+    from offhook.cli.bench import media_cases, media_charts, media_load, media_tables  # noqa: PLC0415 - the rest starts without
 
-    result = asyncio.run(media_load.measure(legs, seconds))
-    if svg is not None:
-        svg.write_text(chart.media(result), encoding="utf-8")
-    if json_:
-        typer.echo(json.dumps(result.as_json(), indent=2))
-    else:
-        _show(result, Console())
-
-
-def _show(result: MediaResult, console: Console) -> None:
-    from offhook.cli.bench.media_load import median, phases  # noqa: PLC0415 - as above
-
-    plain, bridged = phases(result.plain), phases(result.bridged)
-    table = Table(
-        title=f"{result.legs} legs, PCMU both ways, each playing a clip: CPU time per leg and 20 ms tick", title_justify="left"
+    if svg is not None and svg.exists() and not svg.is_dir():
+        raise typer.BadParameter(f"{svg} is a file; charts go to a folder", param_hint="--svg")
+    cases = media_cases.cases(
+        _scenarios(scenario), _numbers(legs, "--legs", 2, MOST_LEGS), _numbers(room_size, "--room-size", 2, MOST_LEGS)
     )
-    table.add_column("µs")
-    table.add_column("plain", justify="right")
-    table.add_column("bridged", justify="right")
-    for name, us in plain.items():
-        table.add_row(f"  {name}", f"{us:.2f}", f"{bridged[name]:.2f}")
-    table.add_section()
-    engine, floor = ([median(turns, name) for turns in (result.plain, result.bridged)] for name in ("engine_us", "floor_us"))
-    table.add_row("media engine, whole process", *(f"{us:.2f}" for us in engine))
-    table.add_row("floor: bare send + recv_into", *(f"{us:.2f}" for us in floor))
-    table.add_section()
-    ratios = [median(turns, "ratio") for turns in (result.plain, result.bridged)]
-    table.add_row("ratio, median of the turns", *(f"[bold]{ratio:.2f}[/]" for ratio in ratios))
-    console.print(table)
-    within = result.within_ms()
-    console.print(f"budget   {BUDGET} × the floor for a plain leg, aim {AIM}")
-    console.print(f"memory   {result.memory_kb_per_leg:.1f} kB per leg (budget {MEMORY_BUDGET_KB:.0f})")
-    console.print(f"pacing   {within['0.75']} % of the ticks within ±0.75 ms, {within['2.0']} % within ±2 ms")
-    console.print(f"packets  {result.packets_lost_percent:.2f} % lost, {result.ticks_skipped} ticks left out")
-    cpu_us = engine[0] * 50
-    console.print(f"so       {cpu_us:.0f} µs of CPU per leg-second: one core carries about {1e6 / cpu_us:,.0f} such legs")
+    results = []
+    said = Console(stderr=True)
+    for number, case in enumerate(cases, 1):
+        said.print(f"[dim]{number}/{len(cases)}: {case.name}, {case.legs} legs[/]")
+        results.append(asyncio.run(media_load.measure(case, seconds, presses)))
+    found = json.dumps({"machine": _machine(), "cases": [result.as_json() for result in results]}, indent=2)
+    if svg is not None:
+        svg.mkdir(parents=True, exist_ok=True)
+        for name, picture in media_charts.charts(results).items():
+            (svg / name).write_text(picture, encoding="utf-8")
+        (svg / "media.json").write_text(found + "\n", encoding="utf-8")
+    if json_:
+        typer.echo(found)
+    elif markdown:
+        typer.echo(media_tables.markdown(results))
+    else:
+        media_tables.show(results, Console())
+    if check and not _held(results):
+        raise typer.Exit(1)
+
+
+def _held(results: list[CaseResult]) -> bool:
+    return all(check.ok for result in results for check in result.checks())
+
+
+def _scenarios(text: str) -> list[Scenario]:
+    from offhook.cli.bench.media_cases import SCENARIOS  # noqa: PLC0415 - as above
+
+    named = [word.strip() for word in text.split(",")]
+    for name in named:
+        if name not in {*SCENARIOS, "all"}:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(SCENARIOS)}, all", param_hint="--scenario")
+    return list(SCENARIOS) if "all" in named else cast("list[Scenario]", named)
+
+
+def _numbers(text: str, option: str, least: int, most: int) -> list[int]:
+    try:
+        numbers = [int(word) for word in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number, nor several with commas between them", param_hint=option) from None
+    for number in numbers:
+        if not least <= number <= most:
+            raise typer.BadParameter(f"{number} must be between {least} and {most}", param_hint=option)
+    return numbers
+
+
+def _machine() -> dict[str, object]:
+    """What kind of machine this is; not which one."""
+    import numpy as np  # noqa: PLC0415 - only its version is wanted, and only here
+
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }

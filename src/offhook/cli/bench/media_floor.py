@@ -12,7 +12,6 @@ import json
 import resource
 import select
 import socket
-import statistics
 import sys
 import time
 
@@ -36,15 +35,15 @@ def main() -> None:
     sends = [own.send for own in sockets]
     recv_into = {own.fileno(): own.recv_into for own in sockets}
     for line in sys.stdin:
-        print(json.dumps(run(epoll, sends, recv_into, float(line))), flush=True)
+        print(json.dumps(run(epoll, sends, recv_into, *json.loads(line))), flush=True)
 
 
-def run(epoll: select.epoll, sends: list, recv_into: dict, seconds: float) -> dict[str, float]:  # type: ignore[type-arg]
-    """Exchange packets for a while. Returns the medians over the ticks, of which the first third warms up; µs per socket."""
+def run(epoll: select.epoll, sends: list, recv_into: dict, settle_s: float, seconds: float) -> dict[str, float]:  # type: ignore[type-arg]
+    """Exchange packets for a while. Returns the averages over all ticks but those in which it settles; µs per socket."""
     row, clock = memoryview(bytearray(576)), time.thread_time_ns
     begun = time.monotonic()
-    ticks = int(seconds / PERIOD_S)
-    floor, asking = [], []
+    settling, ticks = int(settle_s / PERIOD_S), int((settle_s + seconds) / PERIOD_S)
+    sending = receiving = asking = packets = 0
     for tick in range(ticks):
         time.sleep(max(0.0, begun + tick * PERIOD_S - time.monotonic()))
         before = clock()
@@ -56,10 +55,13 @@ def run(epoll: select.epoll, sends: list, recv_into: dict, seconds: float) -> di
         for send in sends:
             send(PACKET)
         sent = clock()
-        if tick > ticks / 3 and ready:
-            asking.append((asked - before) / len(ready))
-            floor.append((received - asked) / len(ready) + (sent - received) / len(sends))
-    return {"floor_us": statistics.median(floor) / 1000, "asking_us": statistics.median(asking) / 1000}
+        if tick >= settling:
+            packets += len(ready)
+            asking += asked - before
+            receiving += received - asked
+            sending += sent - received
+    each = sending / ((ticks - settling) * len(sends)) / 1000
+    return {"floor_us": receiving / max(1, packets) / 1000 + each, "asking_us": asking / max(1, packets) / 1000}
 
 
 if __name__ == "__main__":

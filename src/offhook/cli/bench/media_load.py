@@ -8,196 +8,224 @@ import json
 import math
 import os
 import signal
-import statistics
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offhook.audio import RATE_HZ, Clip, Playlist, Track
+from offhook.cli.bench.media_cases import Case, CaseResult, Gaps, Round, two_sided
 from offhook.clock import Clock
 from offhook.media import Channel, Figures, Media, RtpPeer
 
 CLIPS = 20
 CLIP_S = 10
-TURN_S = 0.6
-SETTLE_S = 0.3
-_PORTS = (20000, 65534)
+TURN_S = 0.8
+SETTLE_S = 0.5
+"""After a turn of the other: until streams flow again, and what was late is forgotten."""
+WARM_UP_S = 2.0
+FEWEST_ROUNDS = 3
+WATCHED = 500
+"""Legs at most whose packets are timed one by one."""
+PRESSED = 50
+"""Legs whose keys are pressed in one go, within a second."""
+KEY_OVER_S = 0.4
+"""Until the last packet of the last key has gone, and what it did has come back."""
+_PORTS = (10000, 32766)
+"""Under those that the system gives to others (from 32768 on)."""
 _LINE_LIMIT = 2**22
+_TYPES = {"PCMU": 0, "PCMA": 8}
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The engine's turn, and the floor's before and after it. CPU time in µs per leg and tick."""
-
-    engine_us: float
-    """Everything that the process does."""
-    floor_us: float
-    asking_us: float
-    """What it would cost the floor to ask epoll who is readable; it is not part of the floor."""
-    phases_us: dict[str, float]
-    """By step of the tick."""
-
-    @property
-    def ratio(self) -> float:
-        return self.engine_us / self.floor_us
-
-
-@dataclass(frozen=True, slots=True)
-class MediaResult:
-    """What the benchmark found."""
-
-    legs: int
-    plain: tuple[Turn, ...]
-    bridged: tuple[Turn, ...]
-    memory_kb_per_leg: float
-    gaps: tuple[int, ...]
-    ticks_skipped: int
-    packets_lost_percent: float
-
-    def within_ms(self) -> dict[str, float]:
-        """Which part of the ticks, in percent, began so close to 20 ms after the one before."""
-        total = sum(self.gaps) or 1
-        return {
-            str(limit): round(100 * sum(self.gaps[: int(limit * 4)]) / total, 2) for limit in (0.25, 0.5, 0.75, 1.0, 2.0, 5.0)
-        }
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "legs": self.legs,
-            "ratio": round(median(self.plain, "ratio"), 3),
-            "ratios": [round(turn.ratio, 3) for turn in self.plain],
-            "us_per_leg_tick": round(median(self.plain, "engine_us"), 3),
-            "phases_us_per_leg_tick": {name: round(us, 3) for name, us in phases(self.plain).items()},
-            "bridged_ratio": round(median(self.bridged, "ratio"), 3),
-            "bridged_us_per_leg_tick": round(median(self.bridged, "engine_us"), 3),
-            "floor_us_per_leg_tick": round(median(self.plain + self.bridged, "floor_us"), 3),
-            "epoll_us_per_leg_tick": round(median(self.plain + self.bridged, "asking_us"), 3),
-            "memory_kb_per_leg": round(self.memory_kb_per_leg, 1),
-            "ticks_within_ms": self.within_ms(),
-            "ticks_skipped": self.ticks_skipped,
-            "packets_lost_percent": round(self.packets_lost_percent, 3),
-        }
-
-
-def median(turns: tuple[Turn, ...], name: str) -> float:
-    """The median over some turns of one of their figures."""
-    return float(statistics.median(getattr(turn, name) for turn in turns))
-
-
-def phases(turns: tuple[Turn, ...]) -> dict[str, float]:
-    """The medians of the steps of the tick."""
-    return {name: statistics.median(turn.phases_us[name] for turn in turns) for name in turns[0].phases_us}
-
-
-async def measure(legs: int, seconds: float) -> MediaResult:
+async def measure(case: Case, seconds: float, presses: int) -> CaseResult:
     """Run the engine and the floor in turns against the same peer process.
 
     Args:
-        legs: how many, PCMU both ways, each playing a clip; in every second turn they are also bridged in pairs.
-        seconds: about how long.
+        case: what to measure.
+        seconds: about how long: two thirds for the costs, one for the pacing; keys come on top.
+        presses: how many keys.
     """
     async with AsyncExitStack() as stack:
         cores = sorted(os.sched_getaffinity(0))
         stack.callback(os.sched_setaffinity, 0, cores)
         os.sched_setaffinity(0, cores[1:2] or cores)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="offhook-bench-")))
-        peer = await stack.enter_async_context(_script("media_peer.py", legs))
+        types = ",".join(str(_TYPES[case.codec(number)]) for number in range(2))
+        peer = await stack.enter_async_context(_script("media_peer.py", str(case.legs), types))
         engine_group, floor_group = await _hear(peer)
-        floor = await stack.enter_async_context(_script("media_floor.py", legs))
+        floor = await stack.enter_async_context(_script("media_floor.py", str(case.legs)))
         await _say(floor, floor_group)
         await _say(peer, {"connect": 1, "ports": await _hear(floor)})
         media = await stack.enter_async_context(Media(ports=_PORTS, host="127.0.0.1", clock=Clock()))
         for pid in (media.engine_pid, floor.pid):
             os.sched_setaffinity(pid, cores[:1])
-        before = await media.figures()
-        channels = _open(media, engine_group, folder)
-        await _say(peer, {"connect": 0, "ports": [channel.port for channel in channels]})
-        return await _Bench(media, peer, floor, channels).run(seconds, before)
+        bench = _Bench(case, media, peer, floor, folder)
+        before = await bench.open(engine_group)
+        return await bench.run(seconds, presses, before)
 
 
 class _Bench:
-    def __init__(self, media: Media, peer: Process, floor: Process, channels: list[Channel]) -> None:
-        self._media, self._peer, self._floor, self._channels = media, peer, floor, channels
-        self._figures: list[tuple[Figures, Figures]] = []
+    def __init__(self, case: Case, media: Media, peer: Process, floor: Process, folder: Path) -> None:
+        self._case, self._media, self._peer, self._floor, self._folder = case, media, peer, floor, folder
+        self._channels: list[Channel] = []
+        self._playlists: list[Playlist] = []
 
-    async def run(self, seconds: float, before: Figures) -> MediaResult:
-        await self._engine_turn(bridged=False)  # the first one warms up
-        self._figures.clear()
-        first = await self._loss()
-        plain: list[Turn] = []
-        bridged: list[Turn] = []
+    async def open(self, ports: list[int]) -> Figures:
+        """Open all legs. Returns the figures from before all but the first few, for whom the engine has loaded what it needs."""
+        clips = [_clip(self._folder / f"{number}.pcm", 200 + 37 * number) for number in range(CLIPS)]
+        self._playlists = [Playlist((Track((clip,), times=0),)) for clip in clips]
+        few = min(2 * CLIPS, len(ports) // 2)
+        for number in range(few):
+            await self._open_one(number, ports[number])
+        await asyncio.sleep(SETTLE_S)
+        before = await self._media.figures()
+        for number in range(few, len(ports)):
+            await self._open_one(number, ports[number])
+        await _say(self._peer, {"connect": 0, "ports": [channel.port for channel in self._channels]})
+        return before
+
+    async def _open_one(self, number: int, port: int) -> None:
+        codec = self._case.codec(number)
+        channel = self._media.open()
+        channel.play(self._playlists[number % CLIPS])
+        channel.connect(RtpPeer("127.0.0.1", port, _TYPES[codec], codec, 101))
+        room = self._case.room(number)
+        if room is not None:
+            channel.join(room)
+        if self._case.scenario == "recording":
+            await channel.record(self._folder / f"{number}.wav", what="received")
+        self._channels.append(channel)
+
+    async def run(self, seconds: float, presses: int, before: Figures) -> CaseResult:
+        await self._serve()
+        await asyncio.sleep(min(WARM_UP_S, seconds))
+        lost_before, own_before, all_before = await self._loss(), self._own_cpu_s(), _all_cpu_s()
+        began, skipped = asyncio.get_running_loop().time(), 0
+        await self._told()
+        rounds: list[Round] = []
         floor = await self._floor_turn()
-        for number in range(max(6, round(seconds / (2 * TURN_S + 2 * SETTLE_S)))):
-            engine_us, phases_us = await self._engine_turn(bridged=number % 2 == 1)
+        for _ in range(max(FEWEST_ROUNDS, round(seconds * 2 / 3 / (2 * TURN_S + 2 * SETTLE_S)))):
+            first, last = await self._engine_turn()
             after = await self._floor_turn()
             floor_us, asking_us = ((a + b) / 2 for a, b in zip(floor, after, strict=True))
-            (bridged if number % 2 else plain).append(Turn(engine_us, floor_us, asking_us, phases_us))
+            rounds.append(Round(_us_each(first, last), floor_us, asking_us, _phases_us(first, last)))
+            skipped += last.ticks_skipped - first.ticks_skipped
             floor = after
-        lost, received = (b - a for a, b in zip(first, await self._loss(), strict=True))
-        return MediaResult(
-            len(self._channels),
-            tuple(plain),
-            tuple(bridged),
-            (self._figures[-1][1].rss_bytes - before.rss_bytes) / 1024 / len(self._channels),
-            tuple(sum(ends) - sum(begins) for begins, ends in zip(*self._gaps(), strict=True)),
-            sum(end.ticks_skipped - begin.ticks_skipped for begin, end in self._figures),
-            100 * lost / max(1, lost + received),
+        grown = (last.rss_bytes - before.rss_bytes) / 1024
+        wire, ticks, more_skipped = await self._pacing(seconds / 3)
+        keys_ms, unanswered, told = await self._keys(presses)
+        lost, received = (b - a for a, b in zip(lost_before, await self._loss(), strict=True))
+        took = asyncio.get_running_loop().time() - began
+        others_s = (_all_cpu_s() - all_before) - (self._own_cpu_s() - own_before)
+        return CaseResult(
+            case=self._case,
+            rounds=tuple(rounds),
+            memory_kb_per_leg=grown / (len(self._channels) - min(2 * CLIPS, len(self._channels) // 2)),
+            wire=wire,
+            ticks=ticks,
+            keys_ms=tuple(keys_ms),
+            keys_unanswered=unanswered,
+            ticks_skipped=skipped + more_skipped,
+            packets_lost_percent=100 * lost / max(1, lost + received),
+            peer_behind_percent=100 * told["left_out"] / max(1, told["left_out"] + told["served"]),
+            others_percent=100 * max(0.0, others_s) / took,
         )
 
-    def _gaps(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-        """By bin: the counts at the beginnings of all turns, and at their ends."""
-        begins, ends = ([figures.gaps for figures in side] for side in zip(*self._figures, strict=True))
-        return list(zip(*begins, strict=True)), list(zip(*ends, strict=True))
-
-    async def _loss(self) -> tuple[int, int]:
-        """Packets lost and received so far, of some of the legs."""
-        found = [await channel.statistics() for channel in self._channels[:50]]
-        return sum(each.packets_lost for each in found), sum(each.packets_received for each in found)
-
-    async def _engine_turn(self, *, bridged: bool) -> tuple[float, dict[str, float]]:
-        """CPU time of the engine process, and of the steps of its tick."""
-        for number, channel in enumerate(self._channels):
-            channel.join(number // 2 if bridged else None)
-        await _say(self._peer, {"serve": 0})
+    async def _engine_turn(self) -> tuple[Figures, Figures]:
+        """The figures at the beginning and at the end."""
+        await self._serve()
         await asyncio.sleep(SETTLE_S)
         before = await self._media.figures()
         await asyncio.sleep(TURN_S)
         after = await self._media.figures()
         await _say(self._peer, {"serve": None})
-        self._figures.append((before, after))
-        # The median of the ticks: whatever else the machine did meanwhile hits some of them hard, here as in the floor's turn.
-        ticks = min(after.ticks - before.ticks, len(after.latest_ns))
-        engine_us = statistics.median(after.latest_ns[-ticks:]) / len(self._channels) / 1000
-        leg_ticks = after.leg_ticks - before.leg_ticks
-        return engine_us, {name: (ns - before.phases_ns[name]) / leg_ticks / 1000 for name, ns in after.phases_ns.items()}
+        return before, after
 
     async def _floor_turn(self) -> tuple[float, float]:
         """CPU time of the floor's two loops, and of asking epoll. The engine stands still meanwhile."""
         os.kill(self._media.engine_pid, signal.SIGSTOP)
         try:
             await _say(self._peer, {"serve": 1})
-            await _say(self._floor, TURN_S + SETTLE_S)
+            await _say(self._floor, [SETTLE_S, TURN_S])
             found = await _hear(self._floor)
             await _say(self._peer, {"serve": None})
         finally:
             os.kill(self._media.engine_pid, signal.SIGCONT)
         return found["floor_us"], found["asking_us"]
 
+    async def _pacing(self, seconds: float) -> tuple[Gaps, Gaps, int]:
+        """The gaps between the packets on the wire, those between the ticks, and how many ticks were left out."""
+        await self._serve()
+        await _say(self._peer, {"watch": _spread(len(self._channels), min(WATCHED, len(self._channels)))})
+        await asyncio.sleep(2 * SETTLE_S)
+        await self._told()
+        before = await self._media.figures()
+        await asyncio.sleep(seconds)
+        wire, after = await self._told(), await self._media.figures()
+        ticks = [end - begin for begin, end in zip(before.gaps, after.gaps, strict=True)]
+        return Gaps(tuple(wire["gaps"])), two_sided(ticks), after.ticks_skipped - before.ticks_skipped
 
-def _open(media: Media, ports: list[int], folder: Path) -> list[Channel]:
-    clips = [_clip(folder / f"{number}.pcm", 200 + 37 * number) for number in range(CLIPS)]
-    channels = []
-    for number, port in enumerate(ports):
-        channel = media.open()
-        channel.play(Playlist((Track((clips[number % CLIPS],), times=0),)))
-        channel.connect(RtpPeer("127.0.0.1", port, 0, "PCMU", 101))
-        channels.append(channel)
-    return channels
+    async def _keys(self, presses: int) -> tuple[list[float], int, dict[str, Any]]:
+        """Press keys on legs all over the engine, each in the middle of a prompt; the phones are quiet, so that what is heard is
+        the prompt alone.
+
+        Returns:
+            From key to silence, ms; how many keys did not stop their prompt; what the peer told last.
+        """
+        delays_ms: list[float] = []
+        unanswered, told = 0, await self._told()
+        count = min(PRESSED, len(self._channels))
+        for first in range(0, presses, count):
+            some = _spread(len(self._channels), count, offset=first // count)[: presses - first]
+            for leg in some:
+                self._channels[leg].play(self._playlists[leg % CLIPS], stop_on_key=True)
+            await self._serve(quiet=True)
+            await _say(self._peer, {"watch": some})
+            await asyncio.sleep(SETTLE_S)
+            within_s = len(some) / PRESSED
+            await _say(self._peer, {"press": some, "within_s": within_s})
+            await asyncio.sleep(within_s + KEY_OVER_S)
+            found = await self._told()
+            told = {**found, **{name: told[name] + found[name] for name in ("left_out", "served")}}
+            delays_ms += found["keys_ms"]
+            unanswered += found["keys_unanswered"]
+            for leg in some:
+                self._channels[leg].play(self._playlists[leg % CLIPS])
+        return delays_ms, unanswered, told
+
+    async def _serve(self, *, quiet: bool = False) -> None:
+        await _say(self._peer, {"serve": 0, "quiet": quiet})
+
+    async def _told(self) -> dict[str, Any]:
+        await _say(self._peer, {"tell": 1})
+        found: dict[str, Any] = await _hear(self._peer)
+        return found
+
+    async def _loss(self) -> tuple[int, int]:
+        """Packets lost and received so far, of some of the legs."""
+        found = [await channel.statistics() for channel in self._channels[:50]]
+        return sum(each.packets_lost for each in found), sum(each.packets_received for each in found)
+
+    def _own_cpu_s(self) -> float:
+        """CPU time so far of everything that belongs to the benchmark."""
+        return sum(_cpu_s(pid) for pid in (os.getpid(), *_children(os.getpid())))
+
+
+def _us_each(first: Figures, last: Figures) -> float:
+    return (last.cpu_ns - first.cpu_ns) / (last.leg_ticks - first.leg_ticks) / 1000
+
+
+def _phases_us(first: Figures, last: Figures) -> dict[str, float]:
+    leg_ticks = last.leg_ticks - first.leg_ticks
+    return {name: (ns - first.phases_ns[name]) / leg_ticks / 1000 for name, ns in last.phases_ns.items()}
+
+
+def _spread(legs: int, count: int, offset: int = 0) -> list[int]:
+    """So many of the legs, evenly spread over all of them; with another offset others."""
+    return [(number * legs // count + offset * 7) % legs for number in range(count)]
 
 
 def _clip(path: Path, frequency_hz: float) -> Clip:
@@ -207,11 +235,26 @@ def _clip(path: Path, frequency_hz: float) -> Clip:
     return Clip(str(path))
 
 
+def _children(pid: int) -> list[int]:
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _all_cpu_s() -> float:
+    """CPU time of everything on this machine so far, what the host took away included (proc(5): all but idle and iowait)."""
+    user, nice, system, _, _, irq, softirq, steal = (int(each) for each in Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 @asynccontextmanager
-async def _script(name: str, legs: int) -> AsyncIterator[Process]:
+async def _script(name: str, *arguments: str) -> AsyncIterator[Process]:
     """Run a script that stands beside this file: it loads nothing of ours, so that it costs what it does itself."""
     script = str(Path(__file__).with_name(name))
-    process = await asyncio.create_subprocess_exec(sys.executable, script, str(legs), stdin=PIPE, stdout=PIPE, limit=_LINE_LIMIT)
+    process = await asyncio.create_subprocess_exec(sys.executable, script, *arguments, stdin=PIPE, stdout=PIPE, limit=_LINE_LIMIT)
     try:
         yield process
     finally:
