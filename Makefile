@@ -31,7 +31,7 @@ load: $(VENV)/all.stamp
 	OFFHOOK_LOAD=full $(BIN)/pytest tests/load
 
 bench: $(VENV)/demo.stamp
-	$(BIN)/offhook bench media --legs 1000
+	$(BIN)/offhook bench media --scenario all --legs 500,1000
 
 # What the demo needs is a part of what the tests need: whoever has all has the demo.
 $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml | $(VENV)

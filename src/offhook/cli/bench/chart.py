@@ -79,7 +79,7 @@ def lines(
                 body.append(
                     f'<circle cx="{to_x(at):.1f}" cy="{to_y(value):.1f}" r="3.5" fill="{colour}"><title>{about}</title></circle>'
                 )
-    return _document(title, subtitle, body, _TOP + _PLOT + 56, [name for name, _ in series])
+    return _document(title, subtitle, body, _TOP + _PLOT + 66, [name for name, _ in series])
 
 
 def columns(
@@ -104,9 +104,9 @@ def columns(
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{max(to_x(end) - left - 0.6, 0.5):.1f}" '
                 f'height="{_TOP + _PLOT - top:.1f}" fill="{_COLOURS[0]}"><title>{begin:g} to {end:g}: {value:.4g}</title></rect>'
             )
-    for name, value in marks:
+    for row, (name, value) in enumerate(marks):
         body.append(_dashed(to_x(value), _TOP, to_x(value), _TOP + _PLOT))
-        body.append(_text(to_x(value) + 4, _TOP + 12, name, colour=_SOFT))
+        body.append(_text(to_x(value) + 4, _TOP + 12 + 8 * row, name, colour=_SOFT))
     return _document(title, subtitle, body, _TOP + _PLOT + 56, [])
 
 

@@ -195,7 +195,7 @@ class CaseResult:
         """The medians of the steps, and what is beside them, µs per leg and tick."""
         names = self.rounds[0].phases_us
         medians = {name: statistics.median(each.phases_us[name] for each in self.rounds) for name in names}
-        return {**medians, "waiting": max(0.0, self.spread("engine_us").median - sum(medians.values()))}
+        return {**medians, "rest": max(0.0, self.spread("engine_us").median - sum(medians.values()))}
 
     def checks(self) -> Iterator[Check]:
         """The figures that have a budget."""

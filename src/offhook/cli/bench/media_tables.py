@@ -2,71 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from offhook.cli.bench.media_cases import PACING_AIM_MS, PACING_LIMIT_MS, CaseResult, Check, quantile
 
-COLUMNS = (
-    "case",
-    "legs",
-    "ratio",
-    "low – high",
-    "µs",
-    "floor µs",
-    "kB a leg",
-    f"wire ±{PACING_AIM_MS:g} ms",
-    f"±{PACING_LIMIT_MS:g} ms",
-    "key p50",
-    "p99",
-)
+COSTS = ("case", "legs", "ratio", "low – high", "µs", "floor, µs", "kB a leg")
+TIMES = ("case", "legs", f"±{PACING_AIM_MS:g} ms", f"±{PACING_LIMIT_MS:g} ms", "key p50", "p99", "most")
 
 
-def row(result: CaseResult) -> tuple[str, ...]:
-    """The figures of one case, in the order of ``COLUMNS``."""
-    ratio, engine, floor = (result.spread(name) for name in ("ratio", "engine_us", "floor_us"))
+def costs(result: CaseResult) -> tuple[str, ...]:
+    """What one case costs, in the order of ``COSTS``."""
+    ratio, engine, floor = result.spread("ratio"), result.spread("engine_us"), result.spread("floor_us")
     return (
-        result.case.name,
-        f"{result.case.legs:,}",
+        *_which(result),
         f"{ratio.median:.2f}",
         f"{ratio.low:.2f} – {ratio.high:.2f}",
         f"{engine.median:.2f}",
         f"{floor.median:.2f}",
         f"{result.memory_kb_per_leg:.1f}",
-        f"{result.wire.share(PACING_AIM_MS):.2f} %",
-        f"{result.wire.share(PACING_LIMIT_MS):.2f} %",
-        f"{quantile(result.keys_ms, 0.5):.1f} ms",
-        f"{quantile(result.keys_ms, 0.99):.1f} ms",
     )
+
+
+def times(result: CaseResult) -> tuple[str, ...]:
+    """How punctual one case is, in the order of ``TIMES``."""
+    shares = (f"{result.wire.share(limit):.2f} %" for limit in (PACING_AIM_MS, PACING_LIMIT_MS))
+    return (*_which(result), *shares, *(f"{quantile(result.keys_ms, share):.1f} ms" for share in (0.5, 0.99, 1.0)))
+
+
+def _which(result: CaseResult) -> tuple[str, str]:
+    return result.case.name, f"{result.case.legs:,}"
 
 
 def show(results: Sequence[CaseResult], console: Console) -> None:
     """Figures, phases, budgets, and what is to be known about them."""
-    figures = Table(title="The media engine, and the floor of the same sockets in the same run", title_justify="left")
-    for name in COLUMNS:
-        figures.add_column(name, justify="left" if name == "case" else "right")
-    for result in results:
-        figures.add_row(*row(result))
-    console.print(figures)
     names = list(results[0].phases())
-    phases = Table(title="CPU time per leg and 20 ms tick, µs, by step of the tick", title_justify="left")
-    for name in ("case", "legs", *names):
-        phases.add_column(name, justify="left" if name == "case" else "right")
-    for result in results:
-        phases.add_row(result.case.name, f"{result.case.legs:,}", *(f"{us:.2f}" for us in result.phases().values()))
-    console.print(phases)
+    phases = [(*_which(result), *(f"{us:.2f}" for us in result.phases().values())) for result in results]
+    _table(console, "The engine, and the floor of the same sockets: CPU time per leg and 20 ms tick", COSTS, map(costs, results))
+    _table(console, "Where the time goes: µs per leg and 20 ms tick", ("case", "legs", *names), phases)
+    _table(console, "Gaps on the wire that are 20 ms within …; key to silence on the wire", TIMES, map(times, results))
     for line in _verdicts(results):
         console.print(f"[green]{line}[/]" if line.endswith("ok") else f"[bold red]{line}[/]", highlight=False)
     for line in _notes(results):
         console.print(f"[yellow]{line}[/]", highlight=False)
 
 
+def _table(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in columns:
+        table.add_column(name, justify="left" if name == "case" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
 def markdown(results: Sequence[CaseResult]) -> str:
     """The same as Markdown, for ``docs/performance.md``."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    lines += ["| " + " | ".join(row(result)) + " |" for result in results]
+    columns, rows = (*COSTS, *TIMES[2:]), ((*costs(result), *times(result)[2:]) for result in results)
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns), *("| " + " | ".join(row) + " |" for row in rows)]
     lines += ["", *(f"- {line}" for line in _verdicts(results)), *(f"- {line}" for line in _notes(results))]
     return "\n".join(lines)
 
