@@ -233,6 +233,8 @@ def reference() -> str:
             else "`~/.local/share/offhook`"
             if each.name == "data"
             else f"`{default[0]}-{default[1]}`"
+            if each.name == "rtp_ports"
+            else f"`{','.join(default)}`"
             if isinstance(default, tuple)
             else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         )
