@@ -152,7 +152,7 @@ class RtpStatistics:
     """Interarrival jitter (RFC 3550 section 6.4.1)."""
     frames_concealed: int = 0
     round_trip_ms: float | None = None
-    """As RTCP shows it; ``None`` where the peer sends no reports, like the three that follow."""
+    """As RTCP shows it. ``None`` where the peer sends no reports, like the next two and ``mos_sent``."""
     remote_lost: int | None = None
     """Of what we sent, as the peer reports it."""
     remote_jitter_ms: float | None = None

@@ -226,7 +226,7 @@ def reference() -> str:
     """The settings as a Markdown table, for ``docs/settings.md``."""
     rows = ["| setting | environment | default | meaning |", "| --- | --- | --- | --- |"]
     for each in fields(Settings):
-        default = each.default
+        default: Any = each.default
         shown = (
             "–"
             if default is None

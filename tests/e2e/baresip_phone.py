@@ -1,6 +1,6 @@
 """A phone made of baresip, a SIP user agent in C: calls, listens, presses keys. One call a process; prints JSON.
 
-python baresip_phone.py sip:1@127.0.0.1:5060 heard.raw KEYS
+python baresip_phone.py sip:1@127.0.0.1:5060 heard.raw KEYS [CODEC [MEDIA_ENCRYPTION]]
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from baresip.ua import UserAgent
 LIMIT_S = 20.0
 
 
-async def main(target: str, heard: Path, keys: str) -> dict[str, object]:
+async def main(target: str, heard: Path, keys: str, codec: str = "pcmu", *encryption: str) -> dict[str, object]:
     runtime = Runtime()
     await runtime.start(Config(net_interface="127.0.0.1", audio_driver="aumem"))
     try:
-        account = Account(user="14155550100", domain="127.0.0.1", password="", reg_interval=0, audio_codecs=("pcmu",))
+        extra = tuple(f"mediaenc={each}" for each in encryption)
+        account = Account(
+            user="14155550100", domain="127.0.0.1", password="", reg_interval=0, audio_codecs=(codec,), extra_params=extra
+        )
         agent = await UserAgent.create(runtime, account)
         call = await agent.dial(target)
         await call.wait_established(10)
@@ -56,4 +59,4 @@ async def _press(call: Call, keys: str) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))))
+    print(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]))))

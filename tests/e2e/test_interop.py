@@ -165,3 +165,35 @@ def test_baresip_hears_the_prompt_and_its_digits_reach_the_action_url(node: Node
     assert chosen["Digits"] == "42"
     heard = np.frombuffer((tmp_path / "heard.raw").read_bytes(), "<i2").astype(np.float64)
     assert likeness(heard, samples_of(SWEEP)) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("codec", "encryption", "told"),
+    [
+        ("pcma", "srtp-mand", ("PCMA", "AES_CM_128")),
+        ("g722/16000/1", None, ("G722", None)),
+        ("g722/16000/1", "srtp-mand", ("G722", "AES_CM_128")),
+        ("opus/48000/2", None, ("opus", None)),
+        ("opus/48000/2", "srtp-mand", ("opus", "AES_CM_128")),
+    ],
+)
+def test_baresip_with_other_codecs_and_sealed_hears_the_prompt_and_is_heard(
+    codec: str, encryption: str | None, told: tuple[str, str | None], node: NodeProcess, menu: Customer, tmp_path: Path
+) -> None:
+    pytest.importorskip("baresip")
+    arguments = [node.uri(), str(tmp_path / "heard.raw"), "WWW42#", codec, *([encryption] if encryption else [])]
+    done = subprocess.run(
+        [sys.executable, str(HERE / "baresip_phone.py"), *arguments], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert outcome["answered"], outcome
+    [chosen] = menu.wait_for("/chosen")
+    assert chosen["Digits"] == "42"
+    [agreed] = [row.facts for row in node.timeline(chosen["CallUUID"]) if row.kind == "media-agreed"][:1]
+    assert agreed["codec"].startswith(told[0])
+    assert (agreed.get("srtp") or "").startswith(told[1] or "")
+    assert bool(agreed.get("srtp")) == bool(told[1])
+    heard = np.frombuffer((tmp_path / "heard.raw").read_bytes(), "<i2").astype(np.float64)
+    heard = heard[:: 2 if codec.startswith("g722") else 12 if codec.startswith("opus") else 1]  # 16 kHz; 48 kHz, two channels
+    assert likeness(heard, samples_of(SWEEP)) > 0.9

@@ -40,6 +40,8 @@ class Peer:
         """Payload type, marker, sequence, timestamp, payload."""
         self.raw: list[bytes] = []
         """What is no RTP: reports over the same port."""
+        self.heard_ssrc: int | None = None
+        """Of what comes."""
         asyncio.get_running_loop().add_reader(self.socket, self._read)
 
     def _read(self) -> None:
@@ -49,7 +51,7 @@ class Peer:
                 if 192 <= datagram[1] <= 223:
                     self.raw.append(datagram)
                     continue
-                _, second, sequence, timestamp, _ = HEADER.unpack_from(datagram)
+                _, second, sequence, timestamp, self.heard_ssrc = HEADER.unpack_from(datagram)
                 self.packets.append((second & 0x7F, bool(second & 0x80), sequence, timestamp, datagram[12:]))
 
     def send(self, to: int, payload: bytes, payload_type: int = 0, *, marker: bool = False, timestamp: int | None = None) -> None:

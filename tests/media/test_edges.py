@@ -150,9 +150,50 @@ def test_what_is_not_sealed_with_the_peer_s_key_is_not_heard(bench: Any, mulaw: 
                 right = theirs.seal(packet)
                 for _ in range(2):  # a replay is not believed either
                     peer.socket.sendto(right, ("127.0.0.1", channel.port))
+                    await asyncio.sleep(0.1)
             await asyncio.sleep(1)
             assert (await channel.statistics()).packets_received == 3
             assert all(len(payload) == 160 + 10 for _, _, _, _, payload in peer.packets[-5:])
+
+    asyncio.run(story())
+
+
+def test_a_new_key_of_the_peer_leaves_ours_where_it_is() -> None:
+    """The count of packets that were sealed must not begin anew under the same key, also beyond 65,535."""
+    ours, theirs = Secrecy(Srtp(SUITES[0], KEYS[0], KEYS[1])), Secrecy(Srtp(SUITES[0], KEYS[1], KEYS[0]))
+
+    def packet(number: int) -> bytes:
+        return struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, 160 * number & 0xFFFFFFFF, 77) + bytes(160)
+
+    for number in range(65_000, 66_000):
+        assert theirs.open(ours.seal(packet(number))) == packet(number)
+    third = base64.b64encode(bytes([3]) * 30).decode()
+    ours.agree(Srtp(SUITES[0], KEYS[0], third))
+    assert theirs.open(ours.seal(packet(66_000))) == packet(66_000)
+    theirs.agree(Srtp(SUITES[0], third, KEYS[0]))
+    assert ours.open(theirs.seal(packet(1))) == packet(1)
+    assert ours.open(b"") is None
+
+
+def test_with_srtp_only_who_has_the_key_is_the_peer_wherever_it_is(bench: Any) -> None:
+    async def story() -> None:
+        async with bench() as b:
+            channel, signalled = b.leg()
+            _, real = b.leg()
+            _, stranger = b.leg()
+            channel.connect(RtpPeer("127.0.0.1", signalled.port, 0, "PCMU", 101, srtp=Srtp(SUITES[0], *KEYS)))
+            theirs = Secrecy(Srtp(SUITES[0], KEYS[1], KEYS[0]))
+            await stranger.talk(channel.port, bytes(160) * 10)
+            stranger.packets.clear()
+            for number in range(5):
+                packet = struct.pack("!BBHII", 0x80, 0, number, 160 * number, 77) + bytes(160)
+                real.socket.sendto(theirs.seal(packet), ("127.0.0.1", channel.port))
+                await asyncio.sleep(0.02)
+            async with asyncio.timeout(5):
+                while len(real.packets) < 5:  # noqa: ASYNC110 - it is the peer's socket that changes it
+                    await asyncio.sleep(0.02)
+            assert {len(payload) for *_, payload in stranger.packets} <= {160}  # of a leg of its own
+            assert (await channel.statistics()).packets_received >= 4
 
     asyncio.run(story())
 

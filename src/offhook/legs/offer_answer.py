@@ -28,7 +28,7 @@ CODECS: dict[str, tuple[str, int, int]] = {
 COMFORT_NOISE = 13
 EVENT_PAYLOAD_TYPES = {8000: 101, 48000: 102}
 """What we offer for telephone-event, by its clock in Hz; an answer uses the offer's number."""
-_OPUS_PARAMETERS = "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0;useinbandfec=1"
+_OPUS_PARAMETERS = "maxplaybackrate=8000;sprop-maxcapturerate=8000;maxaveragebitrate=40000;stereo=0;useinbandfec=1"
 _EVENTS = "0-16"
 _UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - the old way to say "hold" (RFC 3264 section 8.4)
 _PLAIN, _SEALED = frozenset({"RTP/AVP", "RTP/AVPF"}), frozenset({"RTP/SAVP", "RTP/SAVPF"})

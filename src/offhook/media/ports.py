@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import resource
 import socket
 from collections import deque
@@ -12,6 +13,7 @@ from offhook.errors import NoDescriptor, NoMediaPort
 QUARANTINE_S = 2.0
 """A port that was given back rests at least so long, because packets of its last call may still be on their way."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_log = logging.getLogger(__name__)
 
 
 class PortBook:
@@ -26,6 +28,8 @@ class PortBook:
 
     def __init__(self, low: int, high: int, host: str) -> None:
         self._low, self._high, self._host = low, high, host
+        self._said = False
+        """That a port for RTCP was taken."""
         self._free = deque((port, 0.0) for port in range(low + low % 2, high, 2))
 
     @property
@@ -74,6 +78,9 @@ class PortBook:
             bound = self._bind(port + 1)
         except (OSError, NoDescriptor):
             bound = None
+        if bound is None and not self._said:
+            self._said = True
+            _log.debug("port %d is taken: that leg goes without RTCP, and so will others, which is not said again", port + 1)
         return [] if bound is None else [bound]
 
     def _bind(self, port: int) -> socket.socket | None:

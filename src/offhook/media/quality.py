@@ -1,7 +1,12 @@
 """How good a call sounds, as a number: the E-model, as far as what RTP knows goes.
 
 R is what is left of the best a narrow-band call can have after delay and loss have taken their share (ITU-T G.107 clause 7.1,
-with its default values for everything that a network does not change), and the mean opinion score follows from R (annex B).
+with its default values for everything that a network does not change). What loss takes is clause 7.5 with losses at random, for
+G.711 whose decoder conceals them (G.113 appendix I: Ie 0, Bpl 25.1). What delay takes is the straight lines that Cole and
+Rosenbluth drew along the curve of clause 7.4 ("Voice over IP performance monitoring", 2001). The mean opinion score follows from
+R (annex B).
+
+It is an estimate from counted packets: it knows nothing of echo, noise or what the microphone did.
 """
 
 from __future__ import annotations
@@ -12,8 +17,9 @@ from offhook.media import wire
 BEST = 93.2
 """R with all defaults of G.107."""
 LOSS_ROBUSTNESS = 25.1
-"""Bpl of G.711 with concealment, for losses at random (G.113 appendix I)."""
+"""Bpl: the greater, the less a loss is heard."""
 _LONG_MS = 177.3
+"""Beyond this the parties begin to talk at the same time."""
 OWN_DELAY_MS = 40.0
 """20 ms to fill a packet and on average 20 ms until the next tick sends and plays it."""
 
@@ -44,11 +50,15 @@ def score(loss: float, delay_ms: float) -> float:
 
 
 def judged(told: wire.Statistics) -> RtpStatistics:
-    """What the engine has counted, with an opinion on either direction; none on what never flowed or was never reported."""
+    """What the engine has counted, with an opinion on either direction; none on what never flowed or was never reported.
+
+    The network's one-way delay is taken as half the round trip, and as nothing where no report told it. What a packet waits for
+    at our end is known; at the peer's it is taken as twice the jitter that it reports.
+    """
     expected = told.packets_received + told.packets_lost
     network_ms = (told.round_trip_ms or 0.0) / 2
     heard = (told.packets_lost + told.packets_late) / expected if expected else 0.0
-    gone = max(0, told.remote_lost or 0) / told.packets_sent if told.packets_sent else 0.0
+    gone = max(0, told.remote_lost or 0) / told.remote_expected if told.remote_expected else 0.0
     return RtpStatistics(
         told.packets_sent,
         told.packets_received,

@@ -415,6 +415,8 @@ class Statistics(_Message, frozen=True):
     round_trip_ms: float | None = None
     remote_lost: int | None = None
     """Of our packets, as the peer says."""
+    remote_expected: int = 0
+    """How many there were when it said so."""
     remote_jitter_ms: float | None = None
 
 

@@ -106,8 +106,10 @@ class Commands:
         engine.legs.heard_at[slot] = engine.pacing.tick
         if moved:
             leg.signalled = signalled
-            leg.learner = peers.Learner(leg.socket, signalled, leg.payload_types, left)
+            leg.learner = peers.Learner(leg.socket, signalled, leg.payload_types, left, leg.secrecy)
             engine.reception.add(leg)
+        elif leg.learner is not None:
+            leg.learner.secrecy = leg.secrecy
         engine.transmission.describe(leg)
         if leg.reporting is not None:
             leg.reporting.port, leg.reporting.mux = command.rtcp_port, command.rtcp_mux
@@ -122,8 +124,10 @@ class Commands:
         leg.event_clock = command.event_clock_hz // RATE_HZ
         if command.srtp is None:
             leg.secrecy = None
-        elif leg.secrecy is None or leg.secrecy.agreed != command.srtp:
+        elif leg.secrecy is None:
             leg.secrecy = Secrecy(command.srtp)
+        else:
+            leg.secrecy.agree(command.srtp)
 
     def _seat(self, leg: Leg, _: wire.SeatLeg) -> None:
         leg.seat, leg.sending, leg.receiving = True, False, False

@@ -194,6 +194,8 @@ class Legs:
     timestamp_out: NDArray[np.uint32]
     """The timestamp of tick 0."""
     sent: Numbers
+    octets_short: Numbers
+    """By how many octets all packets sent were shorter than frames of 160, for the sender reports."""
     at: Numbers
     """Where in the arena the next sample of the playlist lies."""
     left: Numbers
@@ -253,6 +255,7 @@ class Legs:
         "sequence_out": _Column(np.uint16),
         "timestamp_out": _Column(np.uint32),
         "sent": _Column(np.int64),
+        "octets_short": _Column(np.int64),
         "at": _Column(np.int64),
         "left": _Column(np.int64, fill=NOTHING),
         "step": _Column(np.int64),
@@ -326,6 +329,7 @@ class Legs:
             playout_ms=waits_ms,
             round_trip_ms=report.round_trip_ms,
             remote_lost=report.remote_lost,
+            remote_expected=report.remote_expected,
             remote_jitter_ms=None if report.remote_lost is None else round(report.remote_jitter / SAMPLES_PER_MS, 2),
         )
 

@@ -14,9 +14,12 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offhook.media.engine import rtp
+
+if TYPE_CHECKING:
+    from offhook.media.engine.secrecy import Secrecy
 
 SAME_HOST_PACKETS = 2
 STRANGER_PACKETS = 5
@@ -53,15 +56,24 @@ class Learner:
         signalled: the address in the SDP.
         payload_types: that were agreed.
         left: where the peer was before it moved.
+        secrecy: with SRTP, whoever has the key is the peer, wherever it is; and nobody else.
     """
 
-    def __init__(self, own: socket.socket, signalled: Address, payload_types: frozenset[int], left: Address | None) -> None:
+    def __init__(
+        self,
+        own: socket.socket,
+        signalled: Address,
+        payload_types: frozenset[int],
+        left: Address | None,
+        secrecy: Secrecy | None = None,
+    ) -> None:
         self._socket = own
         self.address = signalled
         """Where to send meanwhile."""
         self._signalled = signalled
         self._payload_types = payload_types
         self._left = left
+        self.secrecy = secrecy
         self._stranger: tuple[Address, int] | None = None
         self._following = 0
         self._packets = 0
@@ -81,6 +93,8 @@ class Learner:
         packet = rtp.parse(datagram)
         if packet is None or packet.payload_type not in self._payload_types:
             return False
+        if self.secrecy is not None:
+            return self.secrecy.look(datagram)
         if source == self._signalled:
             return True
         if source == self._left:

@@ -20,7 +20,7 @@ from offhook.media.engine import jitter, peers, rtcp, rtp
 from offhook.media.engine.arrays import Matrix, Slots
 from offhook.media.engine.concealment import noise_rms
 from offhook.media.engine.keys import Press
-from offhook.media.engine.legs import COMFORT_NOISE, PACKET_OCTETS, Leg, Legs
+from offhook.media.engine.legs import COMFORT_NOISE, DATAGRAM_ROOM, PACKET_OCTETS, Leg, Legs
 from offhook.media.engine.rtp import HEADER_OCTETS, VERSION_2
 
 FLOWS_AFTER = 3
@@ -64,7 +64,7 @@ class Reception:
         reported: called for every RTCP packet that comes on the port of RTP, with the wall clock's ns.
     """
 
-    def __init__(self, legs: Legs, pressed: Callable[[Leg, Press], None], reported: Callable[[Leg, bytes, int], None]) -> None:
+    def __init__(self, legs: Legs, pressed: Callable[[Leg, Press], None], reported: Callable[[Leg, bytes, int], object]) -> None:
         self._legs = legs
         self._pressed = pressed
         self._reported = reported
@@ -120,7 +120,7 @@ class Reception:
             known = peers.real_address(leg.socket) if leg.learner is None else None
             if known is not None:
                 peers.disconnect(leg.socket)
-                leg.learner = peers.Learner(leg.socket, known, leg.payload_types, None)
+                leg.learner = peers.Learner(leg.socket, known, leg.payload_types, None, leg.secrecy)
                 legs.version += 1
 
     def _settle(self) -> None:
@@ -238,10 +238,12 @@ class Reception:
 
     def _odd(self, tick: int, leg: Leg, datagram: bytes) -> None:
         """A key, a frame of another length, a header with something special in it, or nothing of ours at all."""
-        if len(datagram) > 1 and rtcp.FIRST_TYPE <= datagram[1] <= rtcp.LAST_TYPE:
-            if leg.reporting is not None and leg.reporting.mux and leg.learner is None:
+        if leg.reporting is not None and leg.reporting.mux and rtcp.is_rtcp(datagram):
+            if leg.learner is None:
                 self._reported(leg, datagram, time.time_ns())
             return
+        if len(datagram) >= DATAGRAM_ROOM:
+            return  # it was longer, and is cut: nothing that we have agreed on is
         if leg.secrecy is not None:
             datagram = leg.secrecy.open(datagram) or b""
         packet = rtp.parse(datagram)

@@ -11,25 +11,28 @@ import select
 import socket
 import struct
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-
-import numpy as np
 
 from offhook.media.engine import peers, rtcp, rtp
 from offhook.media.engine.arrays import FRAME_SAMPLES
 from offhook.media.engine.codecs import Codec
 from offhook.media.engine.edges import OPUS_CLOCK
-from offhook.media.engine.legs import Leg, Legs
+from offhook.media.engine.legs import NOTHING, Leg, Legs
 
 INTERVAL_TICKS = 250
 """5 s, of which every interval is half to one and a half (section 6.3.1): legs that began together do not report together."""
+FIRST_TICKS = INTERVAL_TICKS // 2
+"""The first report of a leg may come sooner (section 6.2): short calls have one too."""
 LOOK_TICKS = 10
-"""How often reports are read. The kernel notes when each has come."""
+"""How often a leg is looked at. Each tick has a tenth of the legs, so that none has all the work. The kernel notes when what is
+read later has come."""
 _ROOM = 2048
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@qq")
-_NEVER = 2**62
+_ROUNDING = 1 << 12
+"""1/16 s: a round trip that is less than nothing by so little is nothing, and clocks that are read coarsely."""
 
 
 @dataclass(eq=False, slots=True)
@@ -42,16 +45,27 @@ class Reporting:
     """On the port of RTP itself (RFC 5761)."""
     port: int | None = None
     """Where the peer said it takes reports (RFC 3605); ``None``: above its port of RTP."""
-    # Of the last report that came
+    found: tuple[peers.Address, peers.Address] | None = None
+    """Where its RTP went when a report of it came, and where that came from: behind a NAT no other port is open (RFC 4961)."""
+    # Of the last sender report that came
+    source: int = 0
+    """Its SSRC."""
     last_report: int = 0
     came_ns: int = 0
     # Of the last report that went
+    spoke: bool = False
+    """Whether there was one."""
+    about: int = 0
+    """The SSRC that it was about."""
     expected: int = 0
     received: int = 0
+    lost_before: int = 0
+    """Of the sources before that one."""
     # What the peer says of us
     round_trip_ms: float | None = None
     remote_lost: int | None = None
-    remote_fraction: float = 0.0
+    remote_expected: int = 0
+    """What we had sent by then."""
     remote_jitter: int = 0
 
 
@@ -62,26 +76,31 @@ class Reports:
         self._legs = legs
         self._epoll = select.epoll()
         self._watched: dict[int, Leg] = {}
+        self._ready: deque[int] = deque()
+        """Descriptors of the sockets that something has come to."""
+        self._share = 0
+        """How many of them are read in a tick."""
         self._cname = secrets.token_hex(8).encode()
         """Random: where the node runs is nobody's business (RFC 7022)."""
 
     def add(self, leg: Leg, tick: int) -> None:
-        """The leg has a peer: it reports from now on."""
+        """The leg has a peer, or another one: it reports from now on."""
         reporting = leg.reporting
         if reporting is None or leg.slot < 0:
             return
-        self._legs.report_at[leg.slot] = tick + _interval()
+        if self._legs.report_at[leg.slot] == NOTHING:
+            self._legs.report_at[leg.slot] = tick + _interval(FIRST_TICKS)
         if reporting.socket is not None and reporting.socket.fileno() not in self._watched:
             reporting.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self._watched[reporting.socket.fileno()] = leg
             self._epoll.register(reporting.socket.fileno(), select.EPOLLIN)
 
     def remove(self, leg: Leg, tick: int) -> None:
-        """The leg ends: say goodbye."""
+        """The leg ends: say goodbye, unless nobody has ever heard of us (section 6.3.7)."""
         reporting = leg.reporting
         if reporting is None:
             return
-        if leg.slot >= 0 and (self._legs.sent[leg.slot] or self._legs.received[leg.slot]):
+        if leg.slot >= 0 and (self._legs.sent[leg.slot] or reporting.spoke):
             self._send(leg, tick, goodbye=True)
         if reporting.socket is not None:
             if self._watched.pop(reporting.socket.fileno(), None) is not None:
@@ -91,15 +110,20 @@ class Reports:
 
     def run(self, tick: int) -> None:
         """Send what is due, read what has come."""
-        if tick % LOOK_TICKS or not self._legs.count:
-            return
         legs = self._legs
-        for slot in np.flatnonzero(legs.report_at[: legs.count] <= tick).tolist():
-            legs.report_at[slot] = tick + _interval()
-            self._send(legs.rows[slot], tick)
-        if self._watched:
-            for fd, _ in self._epoll.poll(0, len(self._watched)):
-                self._read(self._watched[fd])
+        some = slice(tick % LOOK_TICKS, legs.count, LOOK_TICKS)
+        due = legs.report_at[some] <= tick
+        if due.any():
+            for slot in legs.index[: legs.count][some][due].tolist():
+                legs.report_at[slot] = tick + _interval(INTERVAL_TICKS)
+                self._send(legs.rows[slot], tick)
+        if self._watched and tick % LOOK_TICKS == 0:
+            self._ready = deque(fd for fd, _ in self._epoll.poll(0, len(self._watched)))
+            self._share = -(-len(self._ready) // LOOK_TICKS)
+        for _ in range(min(self._share, len(self._ready))):
+            leg = self._watched.get(self._ready.popleft())
+            if leg is not None:  # it may have ended meanwhile
+                self._read(leg)
 
     def _send(self, leg: Leg, tick: int, *, goodbye: bool = False) -> None:
         reporting = leg.reporting
@@ -112,16 +136,19 @@ class Reports:
         with suppress(OSError):
             octets = rtcp.build(report, self._cname)
             own.sendto(octets if leg.secrecy is None else leg.secrecy.seal_report(octets), address)
+            reporting.spoke = True
 
     def _destination(self, leg: Leg, reporting: Reporting) -> tuple[socket.socket, peers.Address] | None:
-        """Beside where its RTP really comes from, if that is known by now."""
-        where = leg.learner.address if leg.learner is not None else peers.real_address(leg.socket)
+        """Where its reports come from, or else beside where its RTP really comes from, if that is known by now."""
+        where = _rtp_address(leg)
         if where is None:
             return None
         if reporting.mux:
             return leg.socket, where
         if reporting.socket is None:
             return None
+        if reporting.found is not None and reporting.found[0] == where:
+            return reporting.socket, reporting.found[1]
         told = reporting.port is not None and leg.signalled is not None and where[0] == leg.signalled[0]
         port = reporting.port if told else where[1] + 1
         return (reporting.socket, (where[0], port, *where[2:])) if port is not None and port < 2**16 else None
@@ -134,29 +161,34 @@ class Reports:
         legs, slot = self._legs, leg.slot
         if not leg.sending or not legs.sent[slot]:
             return None
-        clock = OPUS_CLOCK if leg.codec is Codec.OPUS else 1
-        timestamp = (int(legs.timestamp_out[slot]) + tick * FRAME_SAMPLES) * clock & 0xFFFFFFFF
+        timestamp = (int(legs.timestamp_out[slot]) + tick * FRAME_SAMPLES) * _clock(leg) & 0xFFFFFFFF
         packets = int(legs.sent[slot])
-        return rtcp.Sender(rtcp.ntp_time(wall_ns), timestamp, packets, packets * FRAME_SAMPLES)
+        octets = packets * FRAME_SAMPLES - int(legs.octets_short[slot])
+        return rtcp.Sender(rtcp.ntp_time(wall_ns), timestamp, packets, octets)
 
     def _received(self, leg: Leg, reporting: Reporting, wall_ns: int) -> tuple[rtcp.Block, ...]:
+        """What came of the one source that there is, duplicates included (section 6.4.1)."""
         legs, slot = self._legs, leg.slot
         if not legs.synced[slot]:
             return ()
+        ssrc = int(legs.ssrc_in[slot])
+        if ssrc != reporting.about:
+            reporting.about, reporting.lost_before = ssrc, reporting.expected - reporting.received
         expected = int(legs.sequence_highest[slot] - legs.sequence_first[slot]) + 1
-        received = int(legs.received[slot])
+        received = int(legs.received[slot] + legs.duplicate[slot])
         newly, missed = expected - reporting.expected, expected - reporting.expected - (received - reporting.received)
         reporting.expected, reporting.received = expected, received
-        since = (wall_ns - reporting.came_ns) * 65536 // 1_000_000_000 if reporting.last_report else 0
+        last = reporting.last_report if reporting.source == ssrc else 0
+        since = max(0, wall_ns - reporting.came_ns) * 65536 // 1_000_000_000 if last else 0
         return (
             rtcp.Block(
-                int(legs.ssrc_in[slot]),
+                ssrc,
                 min(255, max(0, missed) * 256 // newly) if newly > 0 else 0,
-                expected - received,
+                expected - received - reporting.lost_before,
                 int(legs.sequence_highest[slot]) & 0xFFFFFFFF,
-                int(legs.jitter[slot]),
-                reporting.last_report,
-                max(0, since) & 0xFFFFFFFF,
+                int(legs.jitter[slot]) * _clock(leg),
+                last,
+                since & 0xFFFFFFFF,
             ),
         )
 
@@ -169,37 +201,56 @@ class Reports:
                 datagram, told, _, source = reporting.socket.recvmsg(_ROOM, 64)
             except OSError:
                 return
-            where = leg.learner.address if leg.learner is not None else peers.real_address(leg.socket)
-            if leg.slot >= 0 and where is not None and source[0] == where[0]:
-                self.take(leg, datagram, _arrival_ns(told))
+            where = _rtp_address(leg)
+            if where is not None and source[0] == where[0] and self.take(leg, datagram, _arrival_ns(told)):
+                reporting.found = (where, source)
 
-    def take(self, leg: Leg, datagram: bytes, wall_ns: int) -> None:
-        """Learn from a report that has come.
+    def take(self, leg: Leg, datagram: bytes, wall_ns: int) -> bool:
+        """Learn from a report that has come. Returns whether it is of our peer: from or about one of the two streams.
 
         Args:
+            leg: that it came to; it has a slot.
+            datagram: the octets, whatever they are.
             wall_ns: when it came.
         """
         if leg.secrecy is not None:
             datagram = leg.secrecy.open_report(datagram) or b""
         reporting, report = leg.reporting, rtcp.parse(datagram)
         if reporting is None or report is None:
-            return
+            return False
         if report.sender is not None:
-            reporting.last_report, reporting.came_ns = rtcp.middle(report.sender.ntp), wall_ns
+            reporting.source, reporting.last_report = report.ssrc, rtcp.middle(report.sender.ntp)
+            reporting.came_ns = wall_ns
         ours = self._ssrc(leg)
-        for block in report.blocks:
-            if block.ssrc == ours:
-                reporting.remote_lost, reporting.remote_jitter = block.lost, block.jitter
-                reporting.remote_fraction = block.fraction_lost / 256
-                if block.last_report:
-                    there = rtcp.middle(rtcp.ntp_time(wall_ns)) - block.last_report - block.since_last_report
-                    there = (there + 2**31 & 0xFFFFFFFF) - 2**31
-                    if 0 <= there < 60 * 65536:
-                        reporting.round_trip_ms = there * 1000 / 65536
+        about_us = [block for block in report.blocks if block.ssrc == ours]
+        for block in about_us:
+            reporting.remote_lost, reporting.remote_jitter = block.lost, block.jitter // _clock(leg)
+            reporting.remote_expected = int(self._legs.sent[leg.slot])
+            round_trip = _round_trip(block, wall_ns)
+            reporting.round_trip_ms = reporting.round_trip_ms if round_trip is None else round_trip
+        return bool(about_us) or bool(self._legs.synced[leg.slot] and report.ssrc == int(self._legs.ssrc_in[leg.slot]))
 
 
-def _interval() -> int:
-    return round(INTERVAL_TICKS * random.uniform(0.5, 1.5))
+def _clock(leg: Leg) -> int:
+    """Ticks of its RTP clock in one of 8000 Hz."""
+    return OPUS_CLOCK if leg.codec is Codec.OPUS else 1
+
+
+def _rtp_address(leg: Leg) -> peers.Address | None:
+    return leg.learner.address if leg.learner is not None else peers.real_address(leg.socket)
+
+
+def _round_trip(block: rtcp.Block, wall_ns: int) -> float | None:
+    """In ms (section 6.4.1); ``None`` where the peer had no report of ours yet, or clocks have jumped."""
+    if not block.last_report:
+        return None
+    there = rtcp.middle(rtcp.ntp_time(wall_ns)) - block.last_report - block.since_last_report
+    there = (there + 2**31 & 0xFFFFFFFF) - 2**31
+    return max(0, there) * 1000 / 65536 if -_ROUNDING <= there < 60 * 65536 else None
+
+
+def _interval(mean_ticks: int) -> int:
+    return round(mean_ticks * random.uniform(0.5, 1.5))
 
 
 def _arrival_ns(told: list[tuple[int, int, bytes]]) -> int:

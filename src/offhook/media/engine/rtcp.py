@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SENDER_REPORT, RECEIVER_REPORT, DESCRIPTION, GOODBYE = 200, 201, 202, 203
-FIRST_TYPE, LAST_TYPE = 192, 223
-"""Second octets that mean RTCP where it comes on the port of RTP (RFC 5761 section 4)."""
+_FIRST_TYPE, _LAST_TYPE = 192, 223
 _NTP_ZERO_S = 2_208_988_800
 """From 1900, where NTP begins, to 1970."""
 _CNAME = 1
 _HEADER = struct.Struct("!BBH")
 _SENDER = struct.Struct("!IIIIII")
 _BLOCK = struct.Struct("!IIIIII")
+_LEAST = {SENDER_REPORT: _SENDER.size, RECEIVER_REPORT: 4}
+_EACH = {SENDER_REPORT: _BLOCK.size, RECEIVER_REPORT: _BLOCK.size, GOODBYE: 4}
+"""Octets that a packet of this type must have behind its header, at least and for each of what it counts."""
 _LOST_LIMIT = 0x7FFFFF
 
 
@@ -57,6 +59,13 @@ class Report:
     goodbye: bool = False
 
 
+def is_rtcp(datagram: bytes) -> bool:
+    """Whether this is RTCP and no RTP, on a port where both were agreed on (RFC 5761 section 4). On others the same octet may be
+    a payload type and a marker.
+    """
+    return len(datagram) > 1 and _FIRST_TYPE <= datagram[1] <= _LAST_TYPE
+
+
 def ntp_time(wall_ns: int) -> int:
     """Nanoseconds since 1970 as an NTP timestamp of 64 bits."""
     seconds, rest = divmod(wall_ns, 1_000_000_000)
@@ -97,10 +106,14 @@ def _packet(kind: int, count: int, body: bytes) -> bytes:
 
 
 def parse(datagram: bytes) -> Report | None:
-    """Read a compound packet; ``None`` when it is none (appendix A.2). What we do not know in it is passed over."""
+    """Read a compound packet. Types that we do not know are passed over.
+
+    Returns:
+        ``None`` when it is no compound, or says more than it holds (appendix A.2).
+    """
     if len(datagram) < 8 or datagram[1] not in {SENDER_REPORT, RECEIVER_REPORT}:
         return None
-    at, report = 0, Report(int.from_bytes(datagram[4:8], "big"), None, ())
+    at, report = 0, None
     while at < len(datagram):
         if at + 4 > len(datagram) or datagram[at] >> 6 != 2:
             return None
@@ -108,27 +121,30 @@ def parse(datagram: bytes) -> Report | None:
         end = at + 4 * (words + 1)
         if end > len(datagram):
             return None
-        report = _take(report, kind, flags & 0x1F, datagram[at + 4 : end])
+        body, count = datagram[at + 4 : end], flags & 0x1F
+        if len(body) < _LEAST.get(kind, 0) + count * _EACH.get(kind, 0):
+            return None
+        report = _take(report or Report(int.from_bytes(body[:4], "big"), None, ()), kind, count, body)
         at = end
     return report
 
 
 def _take(report: Report, kind: int, count: int, body: bytes) -> Report:
-    if kind == SENDER_REPORT and len(body) >= _SENDER.size:
+    if kind == SENDER_REPORT:
         _, high, low, timestamp, packets, octets = _SENDER.unpack_from(body)
         sender = Sender(high << 32 | low, timestamp, packets, octets)
-        return Report(report.ssrc, sender, report.blocks + _blocks(body[_SENDER.size :], count), report.goodbye)
+        return replace(report, sender=sender, blocks=report.blocks + _blocks(body[_SENDER.size :], count))
     if kind == RECEIVER_REPORT:
-        return Report(report.ssrc, report.sender, report.blocks + _blocks(body[4:], count), report.goodbye)
+        return replace(report, blocks=report.blocks + _blocks(body[4:], count))
     if kind == GOODBYE:
-        sources = {int.from_bytes(body[at : at + 4], "big") for at in range(0, min(4 * count, len(body)), 4)}
-        return Report(report.ssrc, report.sender, report.blocks, report.goodbye or report.ssrc in sources)
+        sources = {int.from_bytes(body[at : at + 4], "big") for at in range(0, 4 * count, 4)}
+        return replace(report, goodbye=report.goodbye or report.ssrc in sources)
     return report
 
 
 def _blocks(body: bytes, count: int) -> tuple[Block, ...]:
     found = []
-    for at in range(0, min(count, len(body) // _BLOCK.size) * _BLOCK.size, _BLOCK.size):
+    for at in range(0, count * _BLOCK.size, _BLOCK.size):
         ssrc, lost, highest, jitter, last, since = _BLOCK.unpack_from(body, at)
         total = (lost & 0xFFFFFF) - (0x1000000 if lost & 0x800000 else 0)
         found.append(Block(ssrc, lost >> 24, total, highest, jitter, last, since))

@@ -24,19 +24,29 @@ class Secrecy:
     """
 
     def __init__(self, agreed: Srtp) -> None:
-        library = import_module("pylibsrtp")
-        self.agreed = agreed
-        self.refused = 0
-        """Packets that were not sealed with the peer's key, or came twice."""
-        self._error: type[Exception] = library.Error
-        self._out = self._session(library, agreed.our_key, "SSRC_ANY_OUTBOUND")
-        self._in = self._session(library, agreed.their_key, "SSRC_ANY_INBOUND")
+        self._library = import_module("pylibsrtp")
+        self._error: type[Exception] = self._library.Error
+        self._agreed = agreed
+        self._out = self._session(agreed.our_key, "SSRC_ANY_OUTBOUND")
+        self._in = self._session(agreed.their_key, "SSRC_ANY_INBOUND")
+        self._looked_at: tuple[bytes, bytes] | None = None
 
-    def _session(self, library: Any, key: str, direction: str) -> Any:
+    def agree(self, agreed: Srtp) -> None:
+        """Go on under what a new offer and answer agreed on. Where our key stays, so does the count of the packets that were
+        sealed with it: beginning anew would seal two packets alike.
+        """
+        before, self._agreed = self._agreed, agreed
+        if (agreed.suite, agreed.our_key) != (before.suite, before.our_key):
+            self._out = self._session(agreed.our_key, "SSRC_ANY_OUTBOUND")
+        if (agreed.suite, agreed.their_key) != (before.suite, before.their_key):
+            self._in = self._session(agreed.their_key, "SSRC_ANY_INBOUND")
+
+    def _session(self, key: str, direction: str) -> Any:
+        library = self._library
         policy = library.Policy(
             key=base64.b64decode(key),
             ssrc_type=getattr(library.Policy, direction),
-            srtp_profile=getattr(library.Policy, _PROFILES[self.agreed.suite]),
+            srtp_profile=getattr(library.Policy, _PROFILES[self._agreed.suite]),
         )
         policy.window_size, policy.allow_repeat_tx = _WINDOW, True
         return library.Session(policy=policy)
@@ -47,8 +57,17 @@ class Secrecy:
         return sealed
 
     def open(self, packet: bytes) -> bytes | None:
-        """An RTP packet that has come; ``None``: it is not our peer's."""
+        """An RTP packet that has come; ``None``: it is not our peer's, or came before."""
+        looked_at, self._looked_at = self._looked_at, None
+        if looked_at is not None and looked_at[0] == packet:
+            return looked_at[1]
         return self._opened(self._in.unprotect, packet)
+
+    def look(self, packet: bytes) -> bool:
+        """Whether this RTP packet is our peer's. It is still to be opened, next."""
+        opened = self._opened(self._in.unprotect, packet)
+        self._looked_at = None if opened is None else (packet, opened)
+        return opened is not None
 
     def seal_report(self, packet: bytes) -> bytes:
         """An RTCP packet as it goes out."""
@@ -63,6 +82,5 @@ class Secrecy:
         try:
             opened: bytes = open_it(packet)
         except self._error:
-            self.refused += 1
             return None
         return opened

@@ -153,6 +153,7 @@ class Transmission:
         """
         legs = self._legs
         timestamp = int(legs.timestamp_out[leg.slot]) + tick * FRAME_SAMPLES - age
+        legs.octets_short[leg.slot] += FRAME_SAMPLES - len(payload)
         return rtp.build(
             (leg.event_payload_type or 0) if event else leg.payload_type,
             marker=marker,
