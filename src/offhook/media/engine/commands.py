@@ -100,7 +100,8 @@ class Commands:
         leg.keys = leg.keys or Keys()
         slot = leg.slot
         engine.legs.codec[slot] = leg.codec
-        looked_for = leg.payload_type if leg.plain else ONE_BY_ONE
+        engine.legs.sealed[slot] = leg.secrecy is not None
+        looked_for = leg.payload_type if leg.edge is None or leg.edge.rings else ONE_BY_ONE
         engine.legs.payload_type[slot] = looked_for if leg.receiving else UNWANTED
         engine.legs.lost_after[slot] = leg.lost_after if leg.receiving else 0
         engine.legs.heard_at[slot] = engine.pacing.tick

@@ -19,7 +19,7 @@ from offhook.media.engine.rtp import HEADER_OCTETS
 OPUS_CLOCK = 6
 """Ticks of Opus's RTP clock of 48000 Hz in one of ours (RFC 7587 section 4.1)."""
 _BITRATE = 24_000
-_COMPLEXITY = 2
+_COMPLEXITY = 1
 _EXPECTED_LOSS = 5
 """Percent: how much an encoder spends on repeating itself (RFC 6716 section 2.1.7)."""
 _CONCEALED_LIMIT = 5 * FRAME_SAMPLES

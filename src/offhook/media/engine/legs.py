@@ -125,6 +125,8 @@ class Legs:
     """``[slot, leg]``: the tick in which this frame is to be played; any other tick: nothing is there."""
     payload_type: Octets
     """255 when what comes is not wanted."""
+    sealed: Flags
+    """Whether its packets are SRTP."""
     codec: Octets
     ssrc_in: NDArray[np.uint32]
     origin: NDArray[np.uint32]
@@ -214,6 +216,7 @@ class Legs:
         "ring": _Column(np.uint8, (FRAME_SAMPLES,), before=(RING_SLOTS,)),
         "due_at": _Column(np.int64, fill=-1, before=(RING_SLOTS,)),
         "payload_type": _Column(np.uint8, fill=255),
+        "sealed": _Column(np.bool_),
         "codec": _Column(np.uint8),
         "ssrc_in": _Column(np.uint32),
         "origin": _Column(np.uint32),

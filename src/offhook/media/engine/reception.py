@@ -37,7 +37,7 @@ MUTE_TICKS = 250
 """5 s without a packet, after which a leg listens to everybody again."""
 UNWANTED = 255
 ONE_BY_ONE = 254
-"""No payload type: the packets of this leg have to be opened or decoded one by one."""
+"""No payload type: the packets of this leg are decoded one by one."""
 
 _recv_into = socket.socket.recv_into
 
@@ -216,8 +216,10 @@ class Reception:
             self._epoll.unregister(leg.socket.fileno())
 
     def _sort(self, tick: int, slots: Slots, lengths: NDArray[np.int16]) -> None:
-        """Frames of 20 ms into the ring all at once; everything else one by one."""
+        """Frames of 20 ms into the ring all at once; everything else is looked at one by one. At most one packet a leg."""
         legs = self._legs
+        if legs.sealed[slots].any():
+            lengths = self._open(slots, lengths)
         headers = self._headers[slots]
         plain = (lengths == PACKET_OCTETS) & (headers["flags"] == VERSION_2)
         plain &= headers["payload_type"] & 0x7F == legs.payload_type[slots]
@@ -227,8 +229,23 @@ class Reception:
         rows = legs.index[: legs.count][slots]
         if plain.any():
             self._store(tick, rows[plain], headers[plain])
-        for i in np.flatnonzero(~plain & (lengths > 0)).tolist():
-            self._odd(tick, legs.rows[rows[i]], bytes(legs.rx_rows[rows[i]][: lengths[i]]))
+        odd = np.flatnonzero(~plain & (lengths > 0)).tolist()
+        pieces = [self._odd(tick, legs.rows[rows[i]], bytes(legs.rx_rows[rows[i]][: lengths[i]])) for i in odd]
+        self._store_pieces(tick, [piece for piece in pieces if piece is not None])
+
+    def _open(self, slots: Slots, lengths: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Put what was in sealed packets in their place. Returns the lengths, 0 where a packet is not the peer's."""
+        legs, opened = self._legs, lengths.copy()
+        rows = legs.index[: legs.count][slots]
+        for i in np.flatnonzero(legs.sealed[slots] & (lengths > 0)).tolist():
+            leg, row = legs.rows[rows[i]], legs.rx_rows[rows[i]]
+            packet = bytes(row[: lengths[i]])
+            if leg.secrecy is None or (leg.reporting is not None and leg.reporting.mux and rtcp.is_rtcp(packet)):
+                continue
+            inside = leg.secrecy.open(packet) or b""
+            row[: len(inside)] = inside
+            opened[i] = len(inside)
+        return opened
 
     def _store(self, tick: int, slots: Slots, headers: Matrix) -> None:
         legs = self._legs
@@ -236,21 +253,41 @@ class Reception:
         due = jitter.account(legs, tick, slots, sequence, timestamp, headers["ssrc"].astype(np.uint32))
         jitter.store(legs, tick, slots, due, legs.rx[slots, HEADER_OCTETS:PACKET_OCTETS])
 
-    def _odd(self, tick: int, leg: Leg, datagram: bytes) -> None:
-        """A key, a frame of another length, a header with something special in it, or nothing of ours at all."""
+    def _store_pieces(self, tick: int, pieces: Sequence[tuple[Leg, rtp.Packet]]) -> None:
+        """Audio that is no frame of 20 ms of a table codec."""
+        if not pieces:
+            return
+        timestamps = [packet.timestamp if leg.edge is None else leg.edge.clock(packet.timestamp) for leg, packet in pieces]
+        jitter.account(
+            self._legs,
+            tick,
+            np.array([leg.slot for leg, _ in pieces]),
+            np.array([packet.sequence for _, packet in pieces], np.uint16),
+            np.array(timestamps, np.uint32),
+            np.array([packet.ssrc for _, packet in pieces], np.uint32),
+        )
+        for (leg, packet), timestamp in zip(pieces, timestamps, strict=True):
+            store = jitter.store_piece if leg.edge is None or leg.edge.rings else jitter.store_coded
+            store(self._legs, tick, leg.slot, timestamp, packet.payload)
+
+    def _odd(self, tick: int, leg: Leg, datagram: bytes) -> tuple[Leg, rtp.Packet] | None:
+        """A key, a frame of another length, a header with something special in it, or nothing of ours at all.
+
+        Returns:
+            What is audio, and still to be stored.
+        """
         if leg.reporting is not None and leg.reporting.mux and rtcp.is_rtcp(datagram):
             if leg.learner is None:
                 self._reported(leg, datagram, time.time_ns())
-            return
+            return None
         if len(datagram) >= DATAGRAM_ROOM:
-            return  # it was longer, and is cut: nothing that we have agreed on is
-        if leg.secrecy is not None:
-            datagram = leg.secrecy.open(datagram) or b""
+            return None  # it was longer, and is cut: nothing that we have agreed on is
         packet = rtp.parse(datagram)
         if packet is None or not leg.receiving or not packet.payload:
-            return
-        if packet.payload_type != leg.payload_type:
-            jitter.count_one(self._legs, tick, leg.slot, packet.sequence, packet.ssrc)
+            return None
+        if packet.payload_type == leg.payload_type:
+            return leg, packet
+        jitter.count_one(self._legs, tick, leg.slot, packet.sequence, packet.ssrc)
         if packet.payload_type == leg.event_payload_type and leg.keys is not None:
             leg.event_at = tick
             timestamp = packet.timestamp // leg.event_clock
@@ -258,15 +295,4 @@ class Reception:
                 self._pressed(leg, press)
         elif packet.payload_type == COMFORT_NOISE:
             self._legs.noise[leg.slot] = noise_rms(packet.payload[0])
-        elif packet.payload_type == leg.payload_type:
-            timestamp = packet.timestamp if leg.edge is None else leg.edge.clock(packet.timestamp)
-            jitter.account(
-                self._legs,
-                tick,
-                np.array([leg.slot]),
-                np.array([packet.sequence], np.uint16),
-                np.array([timestamp], np.uint32),
-                np.array([packet.ssrc], np.uint32),
-            )
-            store = jitter.store_piece if leg.edge is None or leg.edge.rings else jitter.store_coded
-            store(self._legs, tick, leg.slot, timestamp, packet.payload)
+        return None
