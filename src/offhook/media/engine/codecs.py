@@ -32,11 +32,16 @@ def _mulaw_to_linear(octet: int) -> int:
     return -magnitude if octet & 0x80 else magnitude
 
 
-def _linear_to_mulaw(sample: int) -> int:
+def _bits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many bits each takes."""
+    return np.frexp(magnitudes)[1].astype(np.int64)
+
+
+def _linear_to_mulaw(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     # G.711 codes 14 bits: the two lowest of our 16 are dropped first, rounding towards minus infinity.
-    sign = 0x7F if sample < 0 else 0xFF
-    magnitude = min(abs(sample >> 2), 8158) + 33
-    segment = magnitude.bit_length() - 6
+    sign = np.where(samples < 0, 0x7F, 0xFF)
+    magnitude = np.minimum(np.abs(samples >> 2), 8158) + 33
+    segment = _bits(magnitude) - 6
     return ((segment << 4) | ((magnitude >> (segment + 1)) & 0x0F)) ^ sign
 
 
@@ -49,12 +54,12 @@ def _alaw_to_linear(octet: int) -> int:
     return magnitude if octet & 0x80 else -magnitude
 
 
-def _linear_to_alaw(sample: int) -> int:
-    sample >>= 3  # 13 bits
-    sign = 0xD5 if sample >= 0 else 0x55
-    magnitude = sample if sample >= 0 else -sample - 1
-    segment = max(magnitude.bit_length() - 5, 0)
-    return ((segment << 4) | ((magnitude >> max(segment, 1)) & 0x0F)) ^ sign
+def _linear_to_alaw(samples: NDArray[np.int64]) -> NDArray[np.int64]:
+    samples = samples >> 3  # 13 bits
+    sign = np.where(samples >= 0, 0xD5, 0x55)
+    magnitude = np.where(samples >= 0, samples, -samples - 1)
+    segment = np.maximum(_bits(magnitude) - 5, 0)
+    return ((segment << 4) | ((magnitude >> np.maximum(segment, 1)) & 0x0F)) ^ sign
 
 
 def _decoding(to_linear: Callable[[int], int]) -> NDArray[np.uint32]:
@@ -66,9 +71,9 @@ def _decoding(to_linear: Callable[[int], int]) -> NDArray[np.uint32]:
     return pairs.reshape(-1).view(np.uint32)
 
 
-def _encoding(from_linear: Callable[[int], int]) -> Octets:
+def _encoding(from_linear: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Octets:
     samples = np.arange(65536, dtype=np.uint16).view(np.int16)
-    return np.array([from_linear(int(sample)) for sample in samples], np.uint8)
+    return from_linear(samples.astype(np.int64)).astype(np.uint8)
 
 
 _DECODING = {Codec.PCMU: _decoding(_mulaw_to_linear), Codec.PCMA: _decoding(_alaw_to_linear)}
