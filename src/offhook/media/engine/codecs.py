@@ -34,7 +34,8 @@ def _mulaw_to_linear(octet: int) -> int:
 
 def _bits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many bits each takes."""
-    return np.frexp(magnitudes)[1].astype(np.int64)
+    bits: NDArray[np.int64] = np.frexp(magnitudes)[1].astype(np.int64)
+    return bits
 
 
 def _linear_to_mulaw(samples: NDArray[np.int64]) -> NDArray[np.int64]:
