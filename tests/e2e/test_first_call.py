@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from offhook.legs import Terms
 from offhook.testing.live import Customer, NodeProcess, Reply, a_phone, document, tone_wav
 
 
@@ -35,3 +36,19 @@ def test_a_caller_hears_the_prompt_presses_a_key_and_is_led_on(node: NodeProcess
     assert chosen["CallStatus"] == "in-progress"
     assert hangup["CallUUID"] == answer["CallUUID"] == record.call_uuid
     assert hangup["HangupCauseCode"] == "4000"
+
+
+def test_a_phone_without_telephone_events_presses_keys_as_tones(node: NodeProcess, customer: Customer) -> None:
+    customer.says("/answer", document('<GetDigits action="/chosen" numDigits="5" timeout="8"><Wait length="20"/></GetDigits>'))
+    customer.says("/chosen", document("<Hangup/>"))
+
+    async def story() -> None:
+        async with a_phone() as phone, phone.dial(node.uri(), terms=Terms(("PCMA",), events=False)) as leg, asyncio.timeout(20):
+            await leg.wait_answered()
+            await asyncio.sleep(0.5)
+            await leg.send_digits("1990#", tone_ms=80, gap_ms=80)
+            await leg.ended()
+
+    asyncio.run(story())
+    [chosen] = customer.wait_for("/chosen")
+    assert chosen["Digits"] == "1990"

@@ -146,7 +146,7 @@ SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 
 def terms(srtp: Secrecy = "optional", *codecs: str, key: str = KEYS[0]) -> Terms:
-    return Terms(codecs or tuple(offer_answer.CODECS), srtp, key)
+    return Terms(codecs or tuple(offer_answer.CODECS), srtp, key=key)
 
 
 def test_only_codecs_of_the_terms_are_offered_and_agreed_to_and_ours_come_in_our_order() -> None:

@@ -229,6 +229,9 @@ def test_where_there_are_telephone_events_tones_are_no_keys_unless_both_are_want
                 two.send(both.port, bytes([8, 0x0A, 0, 160]), 101, marker=True)
                 await two.talk(both.port, mulaw(np.concatenate([press("8", 100), silence(100)])))
                 assert (await once.get()).via == "rfc4733"
+                await two.talk(both.port, mulaw(np.concatenate([silence(1200), press("6", 100), silence(100)])))
+                two.send(both.port, bytes([6, 0x0A, 0, 160]), 101, marker=True)  # the same key, told once more
+                assert (await once.get()).via == "inband"
                 for digits in (never, once):
                     with pytest.raises(TimeoutError):
                         async with asyncio.timeout(0.1):

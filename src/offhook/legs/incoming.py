@@ -37,7 +37,7 @@ class IncomingLeg(Leg):
         except SdpError as error:
             return causes.NO_COMMON_CODEC.because(f"the offer is not readable SDP: {error}")
         except NoCommonCodec as error:
-            return causes.NO_COMMON_CODEC.because(f"nothing in the offer can be agreed on: {error}")
+            return causes.NO_COMMON_CODEC.because(f"nothing in the SDP offer can be agreed on: {error}")
         return None
 
     def ring(self) -> None:

@@ -85,6 +85,8 @@ class Terms:
     """By preference, the first first; telephone-event and comfort noise go with any."""
     srtp: Secrecy = "optional"
     """``optional``: what is offered sealed is answered sealed, what we offer is plain. ``required``: all has to be sealed."""
+    events: bool = True
+    """Keys go as telephone events where the peer has them too; otherwise as tones."""
     key: str = field(default="", repr=False)
     """Our master key and salt for SRTP, base64 of 30 octets; without one there is no SRTP."""
 
@@ -108,7 +110,7 @@ def offer(local: Local, terms: Terms = _ANY) -> sdp.SessionDescription:
     """What we offer: every codec of the terms, comfort noise, and telephone-event in every clock that these have."""
     formats = [(str(CODECS[name][1]), CODECS[name][0]) for name in terms.codecs]
     formats.append((str(COMFORT_NOISE), "CN/8000"))
-    clocks = sorted({CODECS[name][2] for name in terms.codecs})
+    clocks = sorted({CODECS[name][2] for name in terms.codecs}) if terms.events else []
     formats += [(str(EVENT_PAYLOAD_TYPES[clock]), f"telephone-event/{clock}") for clock in clocks]
     stream = _audio(local, formats, "sendrecv")
     if terms.srtp == "required":
@@ -171,7 +173,7 @@ def _agree(description: sdp.SessionDescription, media: sdp.Media, terms: Terms) 
     voice = next((each for each in spoken if each[0] in terms.codecs), None)
     if voice is None:
         return f"no codec in common; we speak {', '.join(terms.codecs)}"
-    events = _events(spoken, CODECS[voice[0]][2])
+    events = _events(spoken, CODECS[voice[0]][2]) if terms.events else (None, 8000)
     send, receive = _MIRROR[media.direction or description.direction or "sendrecv"]
     return Agreement(
         codec=cast(Codec, voice[0]),

@@ -34,7 +34,7 @@ def _mulaw_to_linear(octet: int) -> int:
 
 def _bits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many bits each takes."""
-    bits: NDArray[np.int64] = np.frexp(magnitudes)[1].astype(np.int64)
+    bits: NDArray[np.int64] = np.asarray(np.frexp(magnitudes)[1], np.int64)
     return bits
 
 
@@ -43,7 +43,8 @@ def _linear_to_mulaw(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     sign = np.where(samples < 0, 0x7F, 0xFF)
     magnitude = np.minimum(np.abs(samples >> 2), 8158) + 33
     segment = _bits(magnitude) - 6
-    return ((segment << 4) | ((magnitude >> (segment + 1)) & 0x0F)) ^ sign
+    octets: NDArray[np.int64] = ((segment << 4) | ((magnitude >> (segment + 1)) & 0x0F)) ^ sign
+    return octets
 
 
 def _alaw_to_linear(octet: int) -> int:
@@ -60,7 +61,8 @@ def _linear_to_alaw(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     sign = np.where(samples >= 0, 0xD5, 0x55)
     magnitude = np.where(samples >= 0, samples, -samples - 1)
     segment = np.maximum(_bits(magnitude) - 5, 0)
-    return ((segment << 4) | ((magnitude >> np.maximum(segment, 1)) & 0x0F)) ^ sign
+    octets: NDArray[np.int64] = ((segment << 4) | ((magnitude >> np.maximum(segment, 1)) & 0x0F)) ^ sign
+    return octets
 
 
 def _decoding(to_linear: Callable[[int], int]) -> NDArray[np.uint32]:

@@ -58,7 +58,6 @@ class InbandKeys:
         self._legs: list[Leg] = []
         self._slots: NDArray[np.intp] = np.empty(0, np.intp)
         self._state = State(0)
-        self._version = -1
 
     def settle(self, legs: Legs) -> None:
         """Take in whose keys come as tones; whoever was listened to before holds what it held."""

@@ -15,7 +15,7 @@ from offhook.media.engine.beeps import BeepWatches
 from offhook.media.engine.control import Control
 from offhook.media.engine.edges import Edges
 from offhook.media.engine.gains import Gains
-from offhook.media.engine.inband import InbandKeys
+from offhook.media.engine.inband import EVENT_TICKS, InbandKeys
 from offhook.media.engine.injecting import Injecting
 from offhook.media.engine.keys import Press
 from offhook.media.engine.legs import PACKET_OCTETS, Leg, Legs
@@ -180,6 +180,11 @@ class Engine:
 
     def _pressed(self, leg: Leg, press: Press, via: str = "rfc4733") -> None:
         """A reflex: the prompt is silent in the tick in which the key was heard. What the key means is decided elsewhere."""
+        tick = self.pacing.tick
+        if via == "inband":
+            leg.tone = (press.key, tick)
+        elif leg.tone[0] == press.key and tick - leg.tone[1] <= EVENT_TICKS:
+            return  # the same key: its tones were there first
         self.control.tell(wire.KeyPressed(leg.number, press.key, press.duration_ms, via))
         if leg.playing is not None and leg.playing.stop_on_key:
             self.stop_playing(leg, PlaybackEnd.KEY)

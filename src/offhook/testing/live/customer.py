@@ -48,6 +48,8 @@ class Customer:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
+        self._earlier: set[str] = set()
+        """CallUUIDs from before the last ``forget``: what still comes of them is answered and not kept."""
         self._replies: dict[str, list[Reply | Callable[[Seen], Reply]]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -75,7 +77,8 @@ class Customer:
     async def _answer(self, request: web.Request) -> web.Response:
         parameters = dict(request.query) | {name: str(value) for name, value in (await request.post()).items()}
         seen = Seen(request.path, request.method, parameters, dict(request.headers), time.monotonic())
-        self.seen.append(seen)
+        if seen.parameters.get("CallUUID") not in self._earlier:
+            self.seen.append(seen)
         script = self._replies.get(request.path)
         reply = Reply(b"", 404, "text/plain") if script is None else script.pop(0) if len(script) > 1 else script[0]
         if not isinstance(reply, Reply):
@@ -108,7 +111,8 @@ class Customer:
         return found
 
     def forget(self) -> None:
-        """Start anew: nothing seen, nothing to say but a 200 to the hangup request."""
+        """Start anew: nothing seen, nothing to say but a 200 to the hangup request. Calls that were seen before are over."""
+        self._earlier.update(each.parameters["CallUUID"] for each in self.seen if "CallUUID" in each.parameters)
         self.seen.clear()
         self._replies.clear()
         self.says("/hangup", Reply(b"", content_type="text/plain"))
