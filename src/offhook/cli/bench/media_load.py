@@ -26,7 +26,8 @@ CLIP_S = 10
 TURN_S = 0.8
 SETTLE_S = 0.5
 """After a turn of the other: until streams flow again, and what was late is forgotten."""
-WARM_UP_S = 2.0
+WARM_UP_S = 6.0
+"""Until the playout delays have settled."""
 FEWEST_ROUNDS = 3
 WATCHED = 500
 """Legs at most whose packets are timed one by one."""
@@ -55,21 +56,22 @@ async def measure(case: Case, seconds: float, presses: int) -> CaseResult:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="offhook-bench-")))
         types = ",".join(str(_TYPES[case.codec(number)]) for number in range(2))
         peer = await stack.enter_async_context(_script("media_peer.py", str(case.legs), types))
-        engine_group, floor_group = await _hear(peer)
+        (engine_group, floor_group), reports_port = await _hear(peer)
         floor = await stack.enter_async_context(_script("media_floor.py", str(case.legs)))
         await _say(floor, floor_group)
         await _say(peer, {"connect": 1, "ports": await _hear(floor)})
         media = await stack.enter_async_context(Media(ports=_PORTS, host="127.0.0.1", clock=Clock()))
         for pid in (media.engine_pid, floor.pid):
             os.sched_setaffinity(pid, cores[:1])
-        bench = _Bench(case, media, peer, floor, folder)
+        bench = _Bench(case, media, peer, floor, folder, reports_port)
         before = await bench.open(engine_group)
         return await bench.run(seconds, presses, before)
 
 
 class _Bench:
-    def __init__(self, case: Case, media: Media, peer: Process, floor: Process, folder: Path) -> None:
+    def __init__(self, case: Case, media: Media, peer: Process, floor: Process, folder: Path, reports_port: int) -> None:
         self._case, self._media, self._peer, self._floor, self._folder = case, media, peer, floor, folder
+        self._reports_port = reports_port
         self._channels: list[Channel] = []
         self._playlists: list[Playlist] = []
 
@@ -91,7 +93,7 @@ class _Bench:
         codec = self._case.codec(number)
         channel = self._media.open()
         channel.play(self._playlists[number % CLIPS])
-        channel.connect(RtpPeer("127.0.0.1", port, _TYPES[codec], codec, 101))
+        channel.connect(RtpPeer("127.0.0.1", port, _TYPES[codec], codec, 101, rtcp_port=self._reports_port))
         room = self._case.room(number)
         if room is not None:
             channel.join(room)

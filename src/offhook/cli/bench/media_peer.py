@@ -2,7 +2,7 @@
 
 It holds two sockets a leg, one for each thing that is measured, and serves those of one group: every 20 ms it reads what has
 come from each leg and sends it a packet, the legs spread evenly over the 20 ms, as phones are. What it is to do comes as JSON
-lines on its standard input; it answers the first with the ports that it has bound.
+lines on its standard input; before that it says which ports it has bound, the last of them for the RTCP of all legs.
 
 Of the legs that it watches it keeps when the kernel got each packet (``SO_TIMESTAMPNS``): for the gaps between them, and for how
 long after a key the first packet came without the prompt.
@@ -146,11 +146,7 @@ class Group:
     def drain(self) -> None:
         """Throw away what is still queued."""
         for own in self.sockets:
-            try:
-                while True:
-                    own.recv_into(self._room)
-            except OSError:
-                continue
+            _drain(own)
 
     def _without(self, some: set[int], things: list[Any], rows: slice) -> list[Any]:
         return [things[leg] for leg in range(rows.start, rows.stop) if leg not in some] if some else things[rows]
@@ -192,6 +188,14 @@ def _noise() -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.stack([codes | signs, ((0x7F - codes) ^ 0x55) | signs])
 
 
+def _drain(own: socket.socket) -> None:
+    try:
+        while True:
+            own.recv(2048)
+    except OSError:
+        return
+
+
 def _exhaust(calls: Iterator[object]) -> None:
     """Make all of them; one that fails (nothing there, a port that is closed) keeps none of the others."""
     while True:
@@ -205,8 +209,8 @@ def _exhaust(calls: Iterator[object]) -> None:
 class Peer:
     """Obeys, and serves the active group by the clock."""
 
-    def __init__(self, groups: list[Group]) -> None:
-        self._groups = groups
+    def __init__(self, groups: list[Group], reports: socket.socket) -> None:
+        self._groups, self._reports = groups, reports
         self._active: Group | None = None
         self._zero_ns = time.monotonic_ns()
         self._slice = 0
@@ -228,6 +232,7 @@ class Peer:
             case {"press": legs, "within_s": seconds}:
                 self._groups[0].press(legs, seconds)
             case {"tell": _}:
+                _drain(self._reports)
                 found = self._groups[0].told() | {"left_out": self._left_out, "served": self._served}
                 self._left_out = self._served = 0
                 print(json.dumps(found), flush=True)
@@ -257,8 +262,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     legs, types = int(sys.argv[1]), [int(kind) for kind in sys.argv[2].split(",")]
     groups = [Group(legs, types) for _ in range(2)]
-    print(json.dumps([group.ports for group in groups]), flush=True)
-    peer, unread = Peer(groups), b""
+    reports = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    reports.bind(("127.0.0.1", 0))
+    print(json.dumps([[group.ports for group in groups], reports.getsockname()[1]]), flush=True)
+    peer, unread = Peer(groups, reports), b""
     while True:
         if select.select([0], [], [], peer.wait_s())[0]:
             octets = os.read(0, 2**20)

@@ -58,6 +58,7 @@ def account(
             _begin(legs, tick, int(rows[i]), int(sequence[i]), int(timestamp[i]), int(ssrc[i]))
         ahead = _ahead(legs, now, slots, timestamp)
     ahead += _follow(legs, tick, slots, ahead)
+    legs.ahead[slots] = ahead
     _count(legs, tick, slots, sequence, timestamp, ahead)
     return tick + ahead
 

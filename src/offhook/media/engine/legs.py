@@ -154,7 +154,14 @@ class Legs:
     """The tick by which its delay is to have shrunk, in a pause of speech if there is one before; 0: it need not."""
     misses: NDArray[np.int16]
     """Ticks in a row in which a flowing leg had no packet; of another leg, ticks in which it had one."""
-    read_again_until: Numbers
+    more_until: Numbers
+    """Until this tick more than one packet a tick is expected; of a leg that does not flow, the last tick with a packet."""
+    missed_at: Numbers
+    """The last tick in which, flowing, it had no packet."""
+    vain_until: Numbers
+    """Until this tick a second packet is only looked for where there is a reason."""
+    ahead: Numbers
+    """Frames until the packet that came last is played."""
     # Statistics of what came (RFC 3550 appendix A)
     sequence_highest: Numbers
     """Extended by its cycles."""
@@ -234,7 +241,10 @@ class Legs:
         "late_at": _Column(np.int64, fill=-1),
         "shrink_by": _Column(np.int64),
         "misses": _Column(np.int16),
-        "read_again_until": _Column(np.int64),
+        "more_until": _Column(np.int64),
+        "missed_at": _Column(np.int64, fill=-(2**20)),
+        "vain_until": _Column(np.int64),
+        "ahead": _Column(np.int64),
         "sequence_highest": _Column(np.int64),
         "sequence_first": _Column(np.int64),
         "received": _Column(np.int64),

@@ -102,9 +102,9 @@ class Rooms:
             pairs, partners = self._pairs[begin : begin + BLOCK], self._partners[begin : begin + BLOCK]
             out[pairs] = add_held(out[pairs], heard[partners])
         if self._crowd.size:
-            own: Sums = heard[self._crowd].astype(np.int32)
+            own: Samples = heard[self._crowd]
             own[self._mute] = 0
-            sums: Sums = np.add.reduceat(own, self._starts, axis=0)
+            sums: Sums = np.add.reduceat(own, self._starts, axis=0, dtype=np.int32)
             mixed = sums[self._room_of]
             mixed -= own
             mixed[self._deaf] = 0

@@ -29,8 +29,10 @@ STALLS_AFTER = 5
 """Ticks in a row without one."""
 READS_A_TICK = 5
 """Packets of one leg that are taken in one tick at most: somebody who floods us costs no more than that."""
-READ_AGAIN_TICKS = 8
-"""For so long after a tick without a packet a second one is looked for: it was probably only late."""
+MORE_TICKS = 4
+"""For so long after a second packet was found in one tick, another is looked for: a burst, or a sender of less than 20 ms."""
+VAIN_TICKS = 8
+"""For so long after a second packet was looked for in vain, none is, unless there is a reason."""
 LOOK_ROUND = 64
 """Ticks in which every flowing leg is read once more than needed: a sender whose clock is faster than ours fills no queue."""
 MUTE_TICKS = 250
@@ -74,6 +76,8 @@ class Reception:
         self._flow_index: NDArray[np.intp] = np.empty(0, np.intp)
         self._sockets: list[socket.socket] = []
         self._rows: list[memoryview] = []
+        self._rounds: list[NDArray[np.intp]] = [np.empty(0, np.intp)] * LOOK_ROUND
+        """Places in the flow by the tick of the round in which they are read once more than needed."""
         self._headers: Matrix = rtp.headers_received(legs.rx)
         self._version = -1
         self.misses = 0
@@ -101,7 +105,7 @@ class Reception:
             missed = lengths == 0
             self._sort(tick, self._flow, lengths)
             self._note_misses(tick, missed)
-            self._read_again(tick)
+            self._read_again(tick, missed)
         if self._watched:
             self._read_watched(tick)
         self.listen_again(tick)
@@ -132,6 +136,7 @@ class Reception:
         self._flow = slice(0, legs.count) if everybody else self._flow_index
         self._sockets = [leg.socket for leg in flowing]
         self._rows = [legs.rx_rows[leg.slot] for leg in flowing]
+        self._rounds = [np.flatnonzero(self._flow_index % LOOK_ROUND == place) for place in range(LOOK_ROUND)]
         self._headers = rtp.headers_received(legs.rx)
         self._version = legs.version
 
@@ -141,24 +146,37 @@ class Reception:
         if missed.any():
             late = self._flow_index[missed]
             self.misses += late.size
-            legs.read_again_until[late] = tick + READ_AGAIN_TICKS
+            legs.missed_at[late] = tick
+            legs.vain_until[late] = 0
             for slot in late[legs.misses[late] >= STALLS_AFTER].tolist():
                 self._watch(legs.rows[slot])
 
-    def _read_again(self, tick: int) -> None:
-        legs, flow = self._legs, self._flow_index
-        wanted = flow[(legs.read_again_until[flow] > tick) | ((flow ^ tick) & (LOOK_ROUND - 1) == 0)]
+    def _read_again(self, tick: int, missed: NDArray[np.bool_]) -> None:
+        """Look for a second packet where one may wait.
+
+        Packets that come about when they are read are now in time for a tick, now for the next. They may as well wait in the
+        socket as in the ring, as long as they are read before they are played: that is what ``ahead`` tells. Whoever had none a
+        moment ago is not asked again: what has come since would be just in time in every tick, at twice the price.
+        """
+        legs, flow = self._legs, self._flow
+        looked = (legs.ahead[flow] < jitter.SPARE_FRAMES) & (legs.vain_until[flow] <= tick)
+        looked |= legs.more_until[flow] > tick
+        looked[self._rounds[tick % LOOK_ROUND]] = True
+        looked &= ~missed
+        wanted = self._flow_index[looked]
         for _ in range(READS_A_TICK - 1):
             if not wanted.size:
                 return
             slots = wanted.tolist()
             lengths = read([legs.rows[slot].socket for slot in slots], [legs.rx_rows[slot] for slot in slots])
             found = lengths > 0
-            self.misses += int(wanted.size - np.count_nonzero(found))
+            vain = wanted[~found]
+            self.misses += vain.size
+            legs.vain_until[vain] = tick + VAIN_TICKS
             wanted = wanted[found]
             if wanted.size:
-                # Where there was one there will be more: a burst, or a sender with less than 20 ms a packet.
-                legs.read_again_until[wanted] = tick + READ_AGAIN_TICKS
+                # After a tick without a packet, one with two only makes up for it.
+                legs.more_until[wanted[tick - legs.missed_at[wanted] > MORE_TICKS]] = tick + MORE_TICKS
                 self._sort(tick, wanted, lengths[found])
 
     def _read_watched(self, tick: int) -> None:
@@ -194,13 +212,13 @@ class Reception:
 
     def _note_packet(self, leg: Leg, tick: int) -> None:
         legs, slot = self._legs, leg.slot
-        legs.misses[slot] = legs.misses[slot] + 1 if legs.read_again_until[slot] == tick - 1 else 1
-        legs.read_again_until[slot] = tick
+        legs.misses[slot] = legs.misses[slot] + 1 if legs.more_until[slot] == tick - 1 else 1
+        legs.more_until[slot] = tick
         if legs.misses[slot] >= FLOWS_AFTER and leg.learner is None and leg.receiving:
             self._unwatch(leg)
             leg.flowing = True
             legs.misses[slot] = 0
-            legs.read_again_until[slot] = tick + READ_AGAIN_TICKS
+            legs.more_until[slot] = tick + MORE_TICKS
             legs.version += 1
 
     def _watch(self, leg: Leg) -> None:
