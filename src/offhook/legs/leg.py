@@ -15,7 +15,7 @@ from offhook.events import Event, MediaAgreed, Noted, Observe
 from offhook.legs import offer_answer
 from offhook.legs.facts import LegFacts
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Terms
-from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer, Srtp
+from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer, Srtp, Tap
 from offhook.sip import Ended, InviteDialog, InviteEvent, Lost, Reinvited, SdpError, sdp
 
 MAX_HELD_EVENTS = 64
@@ -114,6 +114,10 @@ class Leg:
     async def heard_beep(self, pattern: BeepPattern) -> None:
         """Return when a beep was heard from this party."""
         await self._audio().heard_beep(pattern)
+
+    def tap(self, what: Literal["received", "sent"] = "received") -> Tap:
+        """Every frame of 20 ms of what this party sends or hears, from the next tick on."""
+        return self._audio().tap(what)
 
     def meter(self, interval_ms: int = 200) -> Meter:
         """The level of what this party sends, dBov, every ``interval_ms``."""

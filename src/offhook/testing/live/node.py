@@ -151,6 +151,17 @@ class NodeProcess:
                 pids += [int(each) for each in task.read_text().split()]
         return pids
 
+    @property
+    def engine_pid(self) -> int:
+        """Of the media engine that runs now."""
+        engines = [pid for pid in self._pids() if b"offhook.media.engine" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert len(engines) == 1, engines
+        return engines[0]
+
+    def bound_rtp_ports(self) -> set[int]:
+        """Which ports of its range are bound."""
+        return {port for port, _ in _udp_sockets() if port in self.rtp_ports}
+
     def holdings(self) -> Holdings:
         """Count what the node holds now."""
         pids = self._pids()
