@@ -32,9 +32,11 @@ READS_A_TICK = 5
 MORE_TICKS = 4
 """For so long after a second packet was found in one tick, another is looked for: a burst, or a sender of less than 20 ms."""
 VAIN_TICKS = 8
-"""For so long after a second packet was looked for in vain, none is, unless there is a reason."""
+"""Where a second packet was looked for in vain, none is until the tick is a multiple of this, unless there is a reason. All at
+once, because a second pass over the arrays costs about as much for a few legs as for many."""
 LOOK_ROUND = 64
-"""Ticks in which every flowing leg is read once more than needed: a sender whose clock is faster than ours fills no queue."""
+"""Ticks in which every flowing leg is read once more than needed: a sender whose clock is faster than ours fills no queue. A
+multiple of ``VAIN_TICKS``."""
 MUTE_TICKS = 250
 """5 s without a packet, after which a leg listens to everybody again."""
 UNWANTED = 255
@@ -76,8 +78,8 @@ class Reception:
         self._flow_index: NDArray[np.intp] = np.empty(0, np.intp)
         self._sockets: list[socket.socket] = []
         self._rows: list[memoryview] = []
-        self._rounds: list[NDArray[np.intp]] = [np.empty(0, np.intp)] * LOOK_ROUND
-        """Places in the flow by the tick of the round in which they are read once more than needed."""
+        self._rounds: list[NDArray[np.intp]] = []
+        """Places in the flow by the part of the round in which they are read once more than needed."""
         self._headers: Matrix = rtp.headers_received(legs.rx)
         self._version = -1
         self.misses = 0
@@ -136,7 +138,8 @@ class Reception:
         self._flow = slice(0, legs.count) if everybody else self._flow_index
         self._sockets = [leg.socket for leg in flowing]
         self._rows = [legs.rx_rows[leg.slot] for leg in flowing]
-        self._rounds = [np.flatnonzero(self._flow_index % LOOK_ROUND == place) for place in range(LOOK_ROUND)]
+        parts = LOOK_ROUND // VAIN_TICKS
+        self._rounds = [np.flatnonzero(self._flow_index % parts == part) for part in range(parts)]
         self._headers = rtp.headers_received(legs.rx)
         self._version = legs.version
 
@@ -161,7 +164,8 @@ class Reception:
         legs, flow = self._legs, self._flow
         looked = (legs.ahead[flow] < jitter.SPARE_FRAMES) & (legs.vain_until[flow] <= tick)
         looked |= legs.more_until[flow] > tick
-        looked[self._rounds[tick % LOOK_ROUND]] = True
+        if tick % VAIN_TICKS == 0:
+            looked[self._rounds[tick // VAIN_TICKS % len(self._rounds)]] = True
         looked &= ~missed
         wanted = self._flow_index[looked]
         for _ in range(READS_A_TICK - 1):
@@ -172,7 +176,7 @@ class Reception:
             found = lengths > 0
             vain = wanted[~found]
             self.misses += vain.size
-            legs.vain_until[vain] = tick + VAIN_TICKS
+            legs.vain_until[vain] = tick + VAIN_TICKS - tick % VAIN_TICKS
             wanted = wanted[found]
             if wanted.size:
                 # After a tick without a packet, one with two only makes up for it.
