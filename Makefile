@@ -1,7 +1,7 @@
 # make demo   set everything up and make a real call: seen, heard, recorded
 # make test   set everything up and run the whole suite
 # make lint   style, types and the rules between the rooms
-# make load   1,000 calls one after another and 200 at once, with sipp
+# make load   1,000 calls one after another and 200 at once, with sipp; 200 while the media engine is killed; an hour of drifting clocks
 # make bench  the media plane against its floor
 # make lock   lock the dependencies anew (needs uv)
 
