@@ -87,6 +87,8 @@ class _Bench:
         for number in range(few, len(ports)):
             await self._open_one(number, ports[number])
         await _say(self._peer, {"connect": 0, "ports": [channel.port for channel in self._channels]})
+        await self._media.figures()  # the answer comes when all of them are open
+        await asyncio.sleep(SETTLE_S)
         return before
 
     async def _open_one(self, number: int, port: int) -> None:

@@ -156,10 +156,6 @@ class Legs:
     """Ticks in a row in which a flowing leg had no packet; of another leg, ticks in which it had one."""
     more_until: Numbers
     """Until this tick more than one packet a tick is expected; of a leg that does not flow, the last tick with a packet."""
-    missed_at: Numbers
-    """The last tick in which, flowing, it had no packet."""
-    vain_until: Numbers
-    """Until this tick a second packet is only looked for where there is a reason."""
     ahead: Numbers
     """Frames until the packet that came last is played."""
     # Statistics of what came (RFC 3550 appendix A)
@@ -242,8 +238,6 @@ class Legs:
         "shrink_by": _Column(np.int64),
         "misses": _Column(np.int16),
         "more_until": _Column(np.int64),
-        "missed_at": _Column(np.int64, fill=-(2**20)),
-        "vain_until": _Column(np.int64),
         "ahead": _Column(np.int64),
         "sequence_highest": _Column(np.int64),
         "sequence_first": _Column(np.int64),

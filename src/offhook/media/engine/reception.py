@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.media.engine import jitter, peers, rtcp, rtp
-from offhook.media.engine.arrays import Matrix, Slots
+from offhook.media.engine.arrays import FRAME_SAMPLES, Matrix, Slots
 from offhook.media.engine.concealment import noise_rms
 from offhook.media.engine.keys import Press
 from offhook.media.engine.legs import COMFORT_NOISE, DATAGRAM_ROOM, PACKET_OCTETS, Leg, Legs
@@ -30,13 +30,13 @@ STALLS_AFTER = 5
 READS_A_TICK = 5
 """Packets of one leg that are taken in one tick at most: somebody who floods us costs no more than that."""
 MORE_TICKS = 4
-"""For so long after a second packet was found in one tick, another is looked for: a burst, or a sender of less than 20 ms."""
-VAIN_TICKS = 8
-"""Where a second packet was looked for in vain, none is until the tick is a multiple of this, unless there is a reason. All at
-once, because a second pass over the arrays costs about as much for a few legs as for many."""
+"""For so long after a packet of less than 20 ms another one is looked for in each tick."""
+LOOK_TICKS = 8
+"""How often a second packet is looked for where one may wait without being late. For all such legs at once: a second pass over
+the arrays costs about as much for a few as for many."""
 LOOK_ROUND = 64
 """Ticks in which every flowing leg is read once more than needed: a sender whose clock is faster than ours fills no queue. A
-multiple of ``VAIN_TICKS``."""
+multiple of ``LOOK_TICKS``."""
 MUTE_TICKS = 250
 """5 s without a packet, after which a leg listens to everybody again."""
 UNWANTED = 255
@@ -106,7 +106,7 @@ class Reception:
             lengths = read(self._sockets, self._rows)
             missed = lengths == 0
             self._sort(tick, self._flow, lengths)
-            self._note_misses(tick, missed)
+            self._note_misses(missed)
             self._read_again(tick, missed)
         if self._watched:
             self._read_watched(tick)
@@ -138,19 +138,17 @@ class Reception:
         self._flow = slice(0, legs.count) if everybody else self._flow_index
         self._sockets = [leg.socket for leg in flowing]
         self._rows = [legs.rx_rows[leg.slot] for leg in flowing]
-        parts = LOOK_ROUND // VAIN_TICKS
+        parts = LOOK_ROUND // LOOK_TICKS
         self._rounds = [np.flatnonzero(self._flow_index % parts == part) for part in range(parts)]
         self._headers = rtp.headers_received(legs.rx)
         self._version = legs.version
 
-    def _note_misses(self, tick: int, missed: NDArray[np.bool_]) -> None:
+    def _note_misses(self, missed: NDArray[np.bool_]) -> None:
         legs, flow = self._legs, self._flow
         legs.misses[flow] = (legs.misses[flow] + 1) * missed
         if missed.any():
             late = self._flow_index[missed]
             self.misses += late.size
-            legs.missed_at[late] = tick
-            legs.vain_until[late] = 0
             for slot in late[legs.misses[late] >= STALLS_AFTER].tolist():
                 self._watch(legs.rows[slot])
 
@@ -162,10 +160,10 @@ class Reception:
         moment ago is not asked again: what has come since would be just in time in every tick, at twice the price.
         """
         legs, flow = self._legs, self._flow
-        looked = (legs.ahead[flow] < jitter.SPARE_FRAMES) & (legs.vain_until[flow] <= tick)
-        looked |= legs.more_until[flow] > tick
-        if tick % VAIN_TICKS == 0:
-            looked[self._rounds[tick // VAIN_TICKS % len(self._rounds)]] = True
+        looked = (legs.ahead[flow] < 0) | (legs.more_until[flow] > tick)
+        if tick % LOOK_TICKS == 0:
+            looked |= legs.ahead[flow] < jitter.SPARE_FRAMES
+            looked[self._rounds[tick // LOOK_TICKS % len(self._rounds)]] = True
         looked &= ~missed
         wanted = self._flow_index[looked]
         for _ in range(READS_A_TICK - 1):
@@ -174,13 +172,9 @@ class Reception:
             slots = wanted.tolist()
             lengths = read([legs.rows[slot].socket for slot in slots], [legs.rx_rows[slot] for slot in slots])
             found = lengths > 0
-            vain = wanted[~found]
-            self.misses += vain.size
-            legs.vain_until[vain] = tick + VAIN_TICKS - tick % VAIN_TICKS
+            self.misses += int(wanted.size - np.count_nonzero(found))
             wanted = wanted[found]
             if wanted.size:
-                # After a tick without a packet, one with two only makes up for it.
-                legs.more_until[wanted[tick - legs.missed_at[wanted] > MORE_TICKS]] = tick + MORE_TICKS
                 self._sort(tick, wanted, lengths[found])
 
     def _read_watched(self, tick: int) -> None:
@@ -289,6 +283,8 @@ class Reception:
             np.array([packet.ssrc for _, packet in pieces], np.uint32),
         )
         for (leg, packet), timestamp in zip(pieces, timestamps, strict=True):
+            if len(packet.payload) < FRAME_SAMPLES:  # Opus always: its octets do not tell how long it is
+                self._legs.more_until[leg.slot] = tick + MORE_TICKS
             store = jitter.store_piece if leg.edge is None or leg.edge.rings else jitter.store_coded
             store(self._legs, tick, leg.slot, timestamp, packet.payload)
 
