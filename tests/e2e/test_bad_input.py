@@ -278,7 +278,7 @@ def _final(node: NodeProcess, build: Callable[[int], bytes]) -> int | None:
     """Send one datagram; the first final status that comes back, ``None`` when nothing does."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
-        udp.settimeout(1.5)
+        udp.settimeout(0.7)
         udp.sendto(build(udp.getsockname()[1]), ("127.0.0.1", node.sip_port))
         try:
             while True:

@@ -109,8 +109,8 @@ async def _talk(phones: list[_Phone], seconds: float) -> None:
 
 
 def test_clocks_that_drift_let_neither_the_delay_nor_the_memory_grow(*, full: bool) -> None:
-    seconds, ppm = (float(os.environ.get("OFFHOOK_DRIFT_S", "3600")), 200) if full else (15.0, 3000)
-    parts = 60 if full else 5
+    seconds, ppm = (float(os.environ.get("OFFHOOK_DRIFT_S", "3600")), 200) if full else (8.0, 5000)
+    parts = 60 if full else 4
 
     async def story() -> None:
         async with Media(ports=(29000, 29400), host="127.0.0.1", clock=Clock()) as media:
