@@ -17,7 +17,7 @@ from offhook.audio import RtpStatistics
 from offhook.media import Channel, RtpPeer
 from offhook.media.engine import jitter, rtcp
 from offhook.media.engine.legs import Leg, Legs
-from offhook.media.engine.reports import FIRST_TICKS, INTERVAL_TICKS, LOOK_TICKS, Reporting, Reports
+from offhook.media.engine.reports import AT_ONCE, FIRST_TICKS, INTERVAL_TICKS, LOOK_TICKS, Reporting, Reports
 from offhook.media.engine.rtcp import Block, Report, Sender
 
 SOUND = bytes([0x20]) * 160
@@ -105,25 +105,26 @@ def _ran(it: Far, tick: int) -> int:
     return len(it.come())
 
 
-def test_legs_that_begin_together_report_a_few_in_each_tick() -> None:
+def test_of_legs_that_are_due_together_only_some_report_in_each_look() -> None:
     with far(200, mux=True) as it:
-        counts = [_ran(it, tick) for tick in range(2 * INTERVAL_TICKS)]
-    assert sum(counts) >= 200
-    assert max(counts) <= 12  # a look at all of them at once, every tenth tick, finds about 16
+        it.legs.report_at[:200] = 0
+        counts = [_ran(it, tick) for tick in range(6 * LOOK_TICKS)]
+    assert counts[::LOOK_TICKS][:5] == [AT_ONCE] * 5
+    assert sum(counts[1:LOOK_TICKS]) == 0
 
 
-def test_what_has_come_to_many_legs_is_read_a_few_in_each_tick_and_all_of_it() -> None:
+def test_what_has_come_to_many_legs_is_read_some_in_each_look_and_all_of_it() -> None:
     with far(100) as it:
         read = []
         it.reports.take = lambda leg, *_: read.append(leg.number) or False  # type: ignore[method-assign, func-returns-value]
         for leg in it.legs.rows:
             it.rtcp.sendto(b"x", leg.reporting.socket.getsockname())  # type: ignore[union-attr]
-        by_tick = []
-        for tick in range(LOOK_TICKS):
+        by_look = []
+        for look in range(3):
             before = len(read)
-            it.reports.run(tick)
-            by_tick.append(len(read) - before)
-    assert by_tick == [100 // LOOK_TICKS] * LOOK_TICKS
+            it.reports.run(look * LOOK_TICKS)
+            by_look.append(len(read) - before)
+    assert by_look == [AT_ONCE, AT_ONCE, 100 - 2 * AT_ONCE]
     assert sorted(read) == list(range(100))
 
 

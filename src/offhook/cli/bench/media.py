@@ -25,6 +25,9 @@ def run(
     legs: Annotated[str, typer.Option(help="How many, or several numbers: 100,500,1000.")] = "1000",
     room_size: Annotated[str, typer.Option(help="Members of a room, or several numbers.")] = "10,30",
     seconds: Annotated[float, typer.Option(min=0.2, max=3600, help="About how long to measure each case.")] = 20.0,
+    together: Annotated[
+        bool, typer.Option("--together", help="Let the packets of all legs come at once, not spread over the 20 ms as in life.")
+    ] = False,
     presses: Annotated[int, typer.Option(min=0, max=100_000, help="Keys to press in each case.")] = 200,
     json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the figures as Markdown.")] = False,
@@ -48,8 +51,8 @@ def run(
     said = Console(stderr=True)
     for number, case in enumerate(cases, 1):
         said.print(f"[dim]{number}/{len(cases)}: {case.name}, {case.legs} legs[/]")
-        results.append(asyncio.run(media_load.measure(case, seconds, presses)))
-    found = json.dumps({"machine": _machine(), "cases": [result.as_json() for result in results]}, indent=2)
+        results.append(asyncio.run(media_load.measure(case, seconds, presses, together=together)))
+    found = json.dumps({"machine": _machine(), "together": together, "cases": [result.as_json() for result in results]}, indent=2)
     if svg is not None:
         svg.mkdir(parents=True, exist_ok=True)
         for name, picture in media_charts.charts(results).items():

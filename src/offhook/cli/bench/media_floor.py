@@ -2,8 +2,8 @@
 input.
 
 It does the least that a Python program can do to move the packets: on each of the same number of connected sockets, every 20
-ms, one ``send`` and, where something is readable, one ``recv_into``. Only these two loops are timed; finding out what is
-readable is not.
+ms, one ``send`` and, where something is readable, one ``recv_into``, each leg with rows of its own, as its packets are its own.
+Only these two loops are timed; finding out what is readable is not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 
 PERIOD_S = 0.02
-PACKET = bytes([0x80]) + bytes(171)
+ROW_OCTETS, PACKET_OCTETS = 576, 172
 
 
 def main() -> None:
@@ -32,28 +32,30 @@ def main() -> None:
         own.connect(("127.0.0.1", port))
         epoll.register(own.fileno(), select.EPOLLIN)
     print(json.dumps([own.getsockname()[1] for own in sockets]), flush=True)
-    sends = [own.send for own in sockets]
-    recv_into = {own.fileno(): own.recv_into for own in sockets}
+    rows, packets = memoryview(bytearray(legs * ROW_OCTETS)), memoryview(bytes([0x80, *bytes(PACKET_OCTETS - 1)]) * legs)
+    sends = [(own.send, packets[PACKET_OCTETS * leg : PACKET_OCTETS * (leg + 1)]) for leg, own in enumerate(sockets)]
+    receives = {own.fileno(): (own.recv_into, rows[ROW_OCTETS * leg : ROW_OCTETS * (leg + 1)]) for leg, own in enumerate(sockets)}
     for line in sys.stdin:
-        print(json.dumps(run(epoll, sends, recv_into, *json.loads(line))), flush=True)
+        print(json.dumps(run(epoll, sends, receives, *json.loads(line))), flush=True)
 
 
-def run(epoll: select.epoll, sends: list, recv_into: dict, settle_s: float, seconds: float) -> dict[str, float]:  # type: ignore[type-arg]
+def run(epoll: select.epoll, sends: list, receives: dict, settle_s: float, seconds: float) -> dict[str, float]:  # type: ignore[type-arg]
     """Exchange packets for a while. Returns the averages over all ticks but those in which it settles; µs per socket."""
-    row, clock = memoryview(bytearray(576)), time.thread_time_ns
+    clock = time.thread_time_ns
     begun = time.monotonic()
     settling, ticks = int(settle_s / PERIOD_S), int((settle_s + seconds) / PERIOD_S)
     sending = receiving = asking = packets = 0
     for tick in range(ticks):
         time.sleep(max(0.0, begun + tick * PERIOD_S - time.monotonic()))
         before = clock()
-        ready = epoll.poll(0, len(recv_into))
+        ready = epoll.poll(0, len(receives))
         asked = clock()
         for fd, _ in ready:
-            recv_into[fd](row)
+            recv_into, row = receives[fd]
+            recv_into(row)
         received = clock()
-        for send in sends:
-            send(PACKET)
+        for send, packet in sends:
+            send(packet)
         sent = clock()
         if tick >= settling:
             packets += len(ready)

@@ -23,11 +23,13 @@ from offhook.media import Channel, Figures, Media, RtpPeer
 
 CLIPS = 20
 CLIP_S = 10
-TURN_S = 0.8
+SLICES = 20
+"""Of the 20 ms, in which the peer sends the packets of its legs."""
+TURN_S = 1.5
 SETTLE_S = 0.5
 """After a turn of the other: until streams flow again, and what was late is forgotten."""
 WARM_UP_S = 6.0
-"""Until the playout delays have settled."""
+"""Until the playout delays have settled: streams begin anew after each turn of the floor."""
 FEWEST_ROUNDS = 3
 WATCHED = 500
 """Legs at most whose packets are timed one by one."""
@@ -41,13 +43,14 @@ _LINE_LIMIT = 2**22
 _TYPES = {"PCMU": 0, "PCMA": 8}
 
 
-async def measure(case: Case, seconds: float, presses: int) -> CaseResult:
+async def measure(case: Case, seconds: float, presses: int, *, together: bool = False) -> CaseResult:
     """Run the engine and the floor in turns against the same peer process.
 
     Args:
         case: what to measure.
         seconds: about how long: two thirds for the costs, one for the pacing; keys come on top.
         presses: how many keys.
+        together: whether the peer sends the packets of all legs at once, instead of spread over the 20 ms.
     """
     async with AsyncExitStack() as stack:
         cores = sorted(os.sched_getaffinity(0))
@@ -55,7 +58,7 @@ async def measure(case: Case, seconds: float, presses: int) -> CaseResult:
         os.sched_setaffinity(0, cores[1:2] or cores)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="offhook-bench-")))
         types = ",".join(str(_TYPES[case.codec(number)]) for number in range(2))
-        peer = await stack.enter_async_context(_script("media_peer.py", str(case.legs), types))
+        peer = await stack.enter_async_context(_script("media_peer.py", str(case.legs), types, str(1 if together else SLICES)))
         (engine_group, floor_group), reports_port = await _hear(peer)
         floor = await stack.enter_async_context(_script("media_floor.py", str(case.legs)))
         await _say(floor, floor_group)
@@ -104,15 +107,13 @@ class _Bench:
         self._channels.append(channel)
 
     async def run(self, seconds: float, presses: int, before: Figures) -> CaseResult:
-        await self._serve()
-        await asyncio.sleep(min(WARM_UP_S, seconds))
         lost_before, own_before, all_before = await self._loss(), self._own_cpu_s(), _all_cpu_s()
         began, skipped = asyncio.get_running_loop().time(), 0
         await self._told()
         rounds: list[Round] = []
         floor = await self._floor_turn()
-        for _ in range(max(FEWEST_ROUNDS, round(seconds * 2 / 3 / (2 * TURN_S + 2 * SETTLE_S)))):
-            first, last = await self._engine_turn()
+        for _ in range(max(FEWEST_ROUNDS, round(seconds * 2 / 3 / (2 * TURN_S + WARM_UP_S + SETTLE_S)))):
+            first, last = await self._engine_turn(min(WARM_UP_S, seconds))
             after = await self._floor_turn()
             floor_us, asking_us = ((a + b) / 2 for a, b in zip(floor, after, strict=True))
             rounds.append(Round(_us_each(first, last), floor_us, asking_us, _phases_us(first, last)))
@@ -138,10 +139,10 @@ class _Bench:
             others_percent=100 * max(0.0, others_s) / took,
         )
 
-    async def _engine_turn(self) -> tuple[Figures, Figures]:
+    async def _engine_turn(self, warm_up_s: float) -> tuple[Figures, Figures]:
         """The figures at the beginning and at the end."""
         await self._serve()
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(warm_up_s)
         before = await self._media.figures()
         await asyncio.sleep(TURN_S)
         after = await self._media.figures()

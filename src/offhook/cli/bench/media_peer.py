@@ -1,7 +1,8 @@
-"""The far end of the media benchmark, a process of its own: ``python media_peer.py LEGS PAYLOAD_TYPES``.
+"""The far end of the media benchmark, a process of its own: ``python media_peer.py LEGS PAYLOAD_TYPES SLICES``.
 
 It holds two sockets a leg, one for each thing that is measured, and serves those of one group: every 20 ms it reads what has
-come from each leg and sends it a packet, the legs spread evenly over the 20 ms, as phones are. What it is to do comes as JSON
+come from each leg and sends it a packet, the legs spread evenly over so many slices of the 20 ms: phones are; with one slice
+all packets come at once. What it is to do comes as JSON
 lines on its standard input; before that it says which ports it has bound, the last of them for the RTCP of all legs.
 
 Of the legs that it watches it keeps when the kernel got each packet (``SO_TIMESTAMPNS``): for the gaps between them, and for how
@@ -26,10 +27,8 @@ from typing import Any
 import numpy as np
 
 PERIOD_NS = 20_000_000
-SLICES = 20
-SLICE_NS = PERIOD_NS // SLICES
-BEHIND_LIMIT = 10
-"""Slices. Who is further behind leaves them out."""
+BEHIND_LIMIT_NS = PERIOD_NS // 2
+"""Who is further behind leaves slices out."""
 FRAMES = 50
 RTP = np.dtype(
     [("flags", "u1"), ("type", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4"), ("payload", "u1", 160)]
@@ -115,10 +114,10 @@ class Group:
         step_ns = int(within_s * 1e9 / len(legs))
         self._keys = {leg: Key(time.time_ns() + number * step_ns) for number, leg in enumerate(legs)}
 
-    def exchange(self, tick: int, part: int) -> None:
+    def exchange(self, tick: int, part: int, slices: int) -> None:
         """Read what has come from the legs whose turn it is, and send each a packet."""
         count = len(self.sockets)
-        rows = slice(part * count // SLICES, (part + 1) * count // SLICES)
+        rows = slice(part * count // slices, (part + 1) * count // slices)
         watched = self._stamps.keys() & range(rows.start, rows.stop)
         _exhaust(map(socket.socket.recv_into, self._without(watched, self.sockets, rows), repeat(self._room)))
         for leg in watched:
@@ -209,8 +208,9 @@ def _exhaust(calls: Iterator[object]) -> None:
 class Peer:
     """Obeys, and serves the active group by the clock."""
 
-    def __init__(self, groups: list[Group], reports: socket.socket) -> None:
-        self._groups, self._reports = groups, reports
+    def __init__(self, groups: list[Group], reports: socket.socket, slices: int) -> None:
+        self._groups, self._reports, self._slices = groups, reports, slices
+        self._slice_ns = PERIOD_NS // slices
         self._active: Group | None = None
         self._zero_ns = time.monotonic_ns()
         self._slice = 0
@@ -226,7 +226,7 @@ class Peer:
                 self._active = self._groups[group]
                 self._active.quiet = how.get("quiet", False)
                 self._active.drain()
-                self._slice = (time.monotonic_ns() - self._zero_ns) // SLICE_NS
+                self._slice = (time.monotonic_ns() - self._zero_ns) // self._slice_ns
             case {"watch": legs}:
                 self._groups[0].watch(legs)
             case {"press": legs, "within_s": seconds}:
@@ -241,17 +241,17 @@ class Peer:
         """Until the next slice; ``None``: there is none."""
         if self._active is None:
             return None
-        return max(0, self._zero_ns + self._slice * SLICE_NS - time.monotonic_ns()) / 1e9
+        return max(0, self._zero_ns + self._slice * self._slice_ns - time.monotonic_ns()) / 1e9
 
     def serve(self) -> None:
         """Do the slice that is due, if one is."""
-        behind = (time.monotonic_ns() - self._zero_ns) // SLICE_NS - self._slice
+        behind = (time.monotonic_ns() - self._zero_ns) // self._slice_ns - self._slice
         if self._active is None or behind < 0:
             return
-        if behind > BEHIND_LIMIT:
+        if behind * self._slice_ns > BEHIND_LIMIT_NS:
             self._left_out += behind
             self._slice += behind
-        self._active.exchange(*divmod(self._slice, SLICES))
+        self._active.exchange(*divmod(self._slice, self._slices), self._slices)
         self._slice += 1
         self._served += 1
 
@@ -260,12 +260,12 @@ def main() -> None:
     """Obey until the standard input ends."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    legs, types = int(sys.argv[1]), [int(kind) for kind in sys.argv[2].split(",")]
+    legs, types, slices = int(sys.argv[1]), [int(kind) for kind in sys.argv[2].split(",")], int(sys.argv[3])
     groups = [Group(legs, types) for _ in range(2)]
     reports = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     reports.bind(("127.0.0.1", 0))
     print(json.dumps([[group.ports for group in groups], reports.getsockname()[1]]), flush=True)
-    peer, unread = Peer(groups, reports), b""
+    peer, unread = Peer(groups, reports, slices), b""
     while True:
         if select.select([0], [], [], peer.wait_s())[0]:
             octets = os.read(0, 2**20)

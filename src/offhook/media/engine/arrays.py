@@ -19,7 +19,7 @@ Slots = NDArray[np.intp] | slice
 """Which legs: an index array, or a slice when it is all of them, because a slice of an array is a view and costs nothing."""
 Matrix = NDArray[Any]
 
-BLOCK = 256
+BLOCK = 128
 """Legs at a time, where a step computes something on the way that is larger than what it gives."""
 SAMPLES_PER_MS = RATE_HZ // 1000
 

@@ -91,8 +91,11 @@ def decode(octets: Octets, codecs: Octets, samples: Samples) -> None:
         codecs: ``[legs]``, a ``Codec`` each.
         samples: ``[legs, even]``, contiguous, overwritten.
     """
-    # With mode="raise" NumPy buffers the result before it writes to `out`.
-    np.take(_DECODING[Codec.PCMU], octets.view(np.uint16), out=samples.view(np.uint32), mode="clip")
+    pairs, found = octets.view(np.uint16), samples.view(np.uint32)
+    for begin in range(0, len(octets), BLOCK):  # NumPy makes 64-bit indices first: of a block they stay in the cache
+        rows = slice(begin, begin + BLOCK)
+        # With mode="raise" NumPy buffers the result before it writes to `out`.
+        np.take(_DECODING[Codec.PCMU], pairs[rows], out=found[rows], mode="clip")
     others = np.flatnonzero(codecs == Codec.PCMA)
     if others.size:
         samples.view(np.uint32)[others] = _DECODING[Codec.PCMA][octets.view(np.uint16)[others]]
@@ -106,7 +109,7 @@ def encode(samples: Samples, codecs: Octets, octets: Octets) -> None:
         codecs: ``[legs]``, a ``Codec`` each.
         octets: ``[legs, any]``, overwritten.
     """
-    for begin in range(0, len(samples), BLOCK):  # NumPy makes 64-bit indices first: of a block they stay in the cache
+    for begin in range(0, len(samples), BLOCK):
         rows = slice(begin, begin + BLOCK)
         np.take(_ENCODING[Codec.PCMU], samples[rows].view(np.uint16), out=octets[rows], mode="clip")
     others = np.flatnonzero(codecs == Codec.PCMA)

@@ -27,6 +27,8 @@ WINDOW_TICKS = 100
 """2 s, after which it is looked whether a leg could do with less."""
 LATE_TICKS = 3
 """Ticks of a window in which something came too late, after which the delay grows. One stall is no reason: it is over."""
+SETTLE_TICKS = 5
+"""How often some legs are looked at. A divisor of ``WINDOW_TICKS``."""
 PATIENCE_TICKS = 150
 """3 s: for so long the shrinking waits for a pause of speech."""
 LOST_TICKS = 5
@@ -144,8 +146,10 @@ def _delay(legs: Legs, tick: int, rows: NDArray[np.intp], frames: int) -> None:
 
 
 def settle(legs: Legs, tick: int) -> None:
-    """Look at the legs whose window is over, a few every tick; let those that wait for nothing wait one frame less."""
-    over = slice(tick % WINDOW_TICKS, legs.count, WINDOW_TICKS)
+    """Look at the legs whose window is over, some every few ticks; let those that wait for nothing wait one frame less."""
+    if tick % SETTLE_TICKS:
+        return
+    over = slice(tick % WINDOW_TICKS // SETTLE_TICKS, legs.count, WINDOW_TICKS // SETTLE_TICKS)
     least = legs.least[over]
     if least.size:
         spare = ((least > SPARE_FRAMES) & (least < UNSEEN)) | (legs.most[over] > MOST_FRAMES)
@@ -157,41 +161,42 @@ def settle(legs: Legs, tick: int) -> None:
     by = legs.shrink_by[: legs.count]
     if by.any():
         ripe = (by > 0) & ((legs.quiet[: legs.count] > 1) | (by <= tick))
-        for slot in np.flatnonzero(ripe).tolist():
-            _hurry(legs, tick, slot)
-            legs.shrink_by[slot] = 0
+        if ripe.any():
+            _hurry(legs, tick, np.flatnonzero(ripe))
 
 
-def _hurry(legs: Legs, tick: int, slot: int) -> None:
-    """Play everything of a leg one frame earlier: the two that come next become one."""
+def _hurry(legs: Legs, tick: int, rows: NDArray[np.intp]) -> None:
+    """Play everything of these legs one frame earlier: the two that come next become one."""
     this, following = tick & (RING_SLOTS - 1), (tick + 1) & (RING_SLOTS - 1)
-    if legs.due_at[this, slot] == tick and legs.due_at[following, slot] == tick + 1:
-        codec = Codec(int(legs.codec[slot]))
-        if codec in TABLE_CODECS:  # of the others, each frame leans on the one before it: the first is just left out
-            legs.ring[following, slot] = _faded(codec, legs.ring[this, slot], legs.ring[following, slot])
-    elif legs.due_at[this, slot] == tick:
-        legs.ring[following, slot], legs.due_at[following, slot] = legs.ring[this, slot], tick + 1
-    due = legs.due_at[:, slot]
-    legs.due_at[:, slot] = np.roll(np.where(due > tick, due - 1, -1), -1)
-    legs.ring[:, slot] = np.roll(legs.ring[:, slot], -1, axis=0)
-    legs.origin[slot : slot + 1] += np.uint32(FRAME_SAMPLES)  # an array wraps round, a single number complains
-    legs.latest_due[slot] -= 1
-    edge = legs.rows[slot].edge
-    if edge is not None:
-        edge.shift(tick, -1)
+    first, second = legs.due_at[this, rows] == tick, legs.due_at[following, rows] == tick + 1
+    for codec in TABLE_CODECS:  # of the others, each frame leans on the one before it: the first is just left out
+        both = rows[first & second & (legs.codec[rows] == codec)]
+        if both.size:
+            legs.ring[following, both] = _faded(codec, legs.ring[this, both], legs.ring[following, both])
+    lone = rows[first & ~second]
+    legs.ring[following, lone], legs.due_at[following, lone] = legs.ring[this, lone], tick + 1
+    due = legs.due_at[:, rows]
+    legs.due_at[:, rows] = np.roll(np.where(due > tick, due - 1, -1), -1, axis=0)
+    legs.ring[:, rows] = np.roll(legs.ring[:, rows], -1, axis=0)
+    legs.origin[rows] += np.uint32(FRAME_SAMPLES)
+    legs.latest_due[rows] -= 1
+    legs.shrink_by[rows] = 0
+    for row in rows.tolist():
+        edge = legs.rows[row].edge
+        if edge is not None:
+            edge.shift(tick, -1)
 
 
 _FADE_IN = np.linspace(0, 1, FRAME_SAMPLES, dtype=np.float32)
 
 
 def _faded(codec: Codec, first: Octets, second: Octets) -> Octets:
-    """One frame that begins as the first and ends as the second."""
-    a, b = (codecs.linear(codec, octets.tobytes()) for octets in (first, second))
+    """``[legs, 160]``: frames that begin as the first and end as the second."""
+    a, b = (codecs.linear(codec, octets.tobytes()).reshape(-1, FRAME_SAMPLES) for octets in (first, second))
     mixed: Samples = (a * (1 - _FADE_IN) + b * _FADE_IN).astype(np.int16)
-    octets = np.empty((1, FRAME_SAMPLES), np.uint8)
-    codecs.encode(mixed[np.newaxis], np.array([codec], np.uint8), octets)
-    faded: Octets = octets[0]
-    return faded
+    octets = np.empty_like(first)
+    codecs.encode(mixed, np.full(len(mixed), codec, np.uint8), octets)
+    return octets
 
 
 def _count(

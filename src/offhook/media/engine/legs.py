@@ -64,6 +64,8 @@ class Leg:
     socket: socket.socket
     slot: int = -1
     """Its row, -1 while it has no peer. It changes when another leg leaves."""
+    ssrc: int = 0
+    """Of what we send."""
     sending: bool = True
     receiving: bool = True
     payload_type: int = 0

@@ -25,6 +25,9 @@ class Rooms:
         self.routes: dict[tuple[Leg, Leg], bool] = {}
         """Exceptions: whether the first hears the second."""
         self._pairs: Rows = _EMPTY
+        """Rows of the legs in bridges, in their order."""
+        self._all_paired = False
+        """Whether they are all the legs: a slice of them is then a view."""
         self._partners: Rows = _EMPTY
         self._crowd: Rows = _EMPTY
         """Rows of the legs in all other rooms, room by room."""
@@ -59,8 +62,10 @@ class Rooms:
         members = roomed[np.argsort(room[roomed], kind="stable")]
         _, room_of, sizes = np.unique(room[members], return_inverse=True, return_counts=True)
         plain = (sizes[room_of] == 2) & ~self._special(legs, members, room_of)
-        self._pairs = members[plain]
-        self._partners = self._pairs.reshape(-1, 2)[:, ::-1].reshape(-1)
+        paired = members[plain]
+        self._partners = paired.reshape(-1, 2)[:, ::-1].reshape(-1)[np.argsort(paired)]
+        self._pairs = np.sort(paired)
+        self._all_paired = paired.size == legs.count
         self._crowd = members[~plain & (sizes[room_of] > 1)]
         _, self._starts, self._room_of = np.unique(room[self._crowd], return_index=True, return_inverse=True)
         self._mute = np.flatnonzero(~legs.speaks[self._crowd])
@@ -99,8 +104,9 @@ class Rooms:
         if self._seats.size:
             heard[self._seats] = out[self._seats]
         for begin in range(0, self._pairs.size, BLOCK):
-            pairs, partners = self._pairs[begin : begin + BLOCK], self._partners[begin : begin + BLOCK]
-            out[pairs] = add_held(out[pairs], heard[partners])
+            block = slice(begin, min(begin + BLOCK, self._pairs.size))
+            pairs = block if self._all_paired else self._pairs[block]
+            out[pairs] = add_held(out[pairs], heard[self._partners[block]])
         if self._crowd.size:
             own: Samples = heard[self._crowd]
             own[self._mute] = 0

@@ -9,7 +9,7 @@ from offhook.audio import PlaybackEnd
 from offhook.media import wire
 from offhook.media.engine import tones
 from offhook.media.engine.arena import Arena, Extent
-from offhook.media.engine.arrays import FRAME_SAMPLES, SAMPLES_PER_MS, Samples
+from offhook.media.engine.arrays import BLOCK, FRAME_SAMPLES, SAMPLES_PER_MS, Samples
 from offhook.media.engine.legs import NOTHING, Legs
 
 
@@ -173,7 +173,9 @@ def gather(legs: Legs, arena: Arena) -> list[tuple[int, PlaybackEnd]]:
     count = legs.count
     at, left = legs.at[:count], legs.left[:count]
     ending = (left <= FRAME_SAMPLES).nonzero()[0]
-    legs.out[:count] = arena.windows[at]
+    for begin in range(0, count, BLOCK):
+        rows = slice(begin, min(begin + BLOCK, count))
+        legs.out[rows] = arena.windows[at[rows]]
     at += legs.step[:count]
     left -= FRAME_SAMPLES
     over = []

@@ -34,9 +34,11 @@ MORE_TICKS = 4
 LOOK_TICKS = 8
 """How often a second packet is looked for where one may wait without being late. For all such legs at once: a second pass over
 the arrays costs about as much for a few as for many."""
-LOOK_ROUND = 64
+LOOK_ROUND = 256
 """Ticks in which every flowing leg is read once more than needed: a sender whose clock is faster than ours fills no queue. A
 multiple of ``LOOK_TICKS``."""
+LISTEN_TICKS = 64
+"""How often it is looked for legs from which nothing comes."""
 MUTE_TICKS = 250
 """5 s without a packet, after which a leg listens to everybody again."""
 UNWANTED = 255
@@ -116,7 +118,7 @@ class Reception:
         """Legs from which nothing has come for a while may have got another address on the way (a NAT that forgot them)."""
         legs = self._legs
         count = legs.count
-        if tick % LOOK_ROUND or not count:
+        if tick % LISTEN_TICKS or not count:
             return
         mute = (
             (tick - legs.heard_at[:count] >= MUTE_TICKS) & (legs.received[:count] > 0) & (legs.payload_type[:count] != UNWANTED)
@@ -237,7 +239,8 @@ class Reception:
         if legs.sealed[slots].any():
             lengths = self._open(slots, lengths)
         headers = self._headers[slots]
-        plain = (lengths == PACKET_OCTETS) & (headers["flags"] == VERSION_2)
+        plain = lengths == PACKET_OCTETS
+        plain &= headers["flags"] == VERSION_2
         plain &= headers["payload_type"] & 0x7F == legs.payload_type[slots]
         if plain.all():
             self._store(tick, slots, headers)

@@ -11,11 +11,12 @@ import select
 import socket
 import struct
 import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
-from offhook.media.engine import peers, rtcp, rtp
+import numpy as np
+
+from offhook.media.engine import peers, rtcp
 from offhook.media.engine.arrays import FRAME_SAMPLES
 from offhook.media.engine.codecs import Codec
 from offhook.media.engine.edges import OPUS_CLOCK
@@ -25,9 +26,11 @@ INTERVAL_TICKS = 250
 """5 s, of which every interval is half to one and a half (section 6.3.1): legs that began together do not report together."""
 FIRST_TICKS = INTERVAL_TICKS // 2
 """The first report of a leg may come sooner (section 6.2): short calls have one too."""
-LOOK_TICKS = 10
-"""How often a leg is looked at. Each tick has a tenth of the legs, so that none has all the work. The kernel notes when what is
-read later has come."""
+LOOK_TICKS = 5
+"""How often it is looked who has something to report or to read. Many at once cost a third of what they cost one by one, with
+cold caches; the kernel notes when what is read later has come."""
+AT_ONCE, AT_ONCE_PART = 40, 25
+"""So many, or one of so many legs, are served in one look at most, so that no tick has all the work: twice the average."""
 _ROOM = 2048
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@qq")
@@ -76,10 +79,6 @@ class Reports:
         self._legs = legs
         self._epoll = select.epoll()
         self._watched: dict[int, Leg] = {}
-        self._ready: deque[int] = deque()
-        """Descriptors of the sockets that something has come to."""
-        self._share = 0
-        """How many of them are read in a tick."""
         self._cname = secrets.token_hex(8).encode()
         """Random: where the node runs is nobody's business (RFC 7022)."""
 
@@ -110,20 +109,16 @@ class Reports:
 
     def run(self, tick: int) -> None:
         """Send what is due, read what has come."""
+        if tick % LOOK_TICKS:
+            return
         legs = self._legs
-        some = slice(tick % LOOK_TICKS, legs.count, LOOK_TICKS)
-        due = legs.report_at[some] <= tick
-        if due.any():
-            for slot in legs.index[: legs.count][some][due].tolist():
-                legs.report_at[slot] = tick + _interval(INTERVAL_TICKS)
-                self._send(legs.rows[slot], tick)
-        if self._watched and tick % LOOK_TICKS == 0:
-            self._ready = deque(fd for fd, _ in self._epoll.poll(0, len(self._watched)))
-            self._share = -(-len(self._ready) // LOOK_TICKS)
-        for _ in range(min(self._share, len(self._ready))):
-            leg = self._watched.get(self._ready.popleft())
-            if leg is not None:  # it may have ended meanwhile
-                self._read(leg)
+        at_once = max(AT_ONCE, legs.count // AT_ONCE_PART)
+        for slot in np.flatnonzero(legs.report_at[: legs.count] <= tick)[:at_once].tolist():
+            legs.report_at[slot] = tick + _interval(INTERVAL_TICKS)
+            self._send(legs.rows[slot], tick)
+        if self._watched:
+            for fd, _ in self._epoll.poll(0, at_once):
+                self._read(self._watched[fd])
 
     def _send(self, leg: Leg, tick: int, *, goodbye: bool = False) -> None:
         reporting = leg.reporting
@@ -132,7 +127,7 @@ class Reports:
             return
         own, address = to
         wall_ns = time.time_ns()
-        report = rtcp.Report(self._ssrc(leg), self._sender(leg, tick, wall_ns), self._received(leg, reporting, wall_ns), goodbye)
+        report = rtcp.Report(leg.ssrc, self._sender(leg, tick, wall_ns), self._received(leg, reporting, wall_ns), goodbye)
         with suppress(OSError):
             octets = rtcp.build(report, self._cname)
             own.sendto(octets if leg.secrecy is None else leg.secrecy.seal_report(octets), address)
@@ -152,9 +147,6 @@ class Reports:
         told = reporting.port is not None and leg.signalled is not None and where[0] == leg.signalled[0]
         port = reporting.port if told else where[1] + 1
         return (reporting.socket, (where[0], port, *where[2:])) if port is not None and port < 2**16 else None
-
-    def _ssrc(self, leg: Leg) -> int:
-        return int(rtp.headers_sent(self._legs.tx)[leg.slot]["ssrc"])
 
     def _sender(self, leg: Leg, tick: int, wall_ns: int) -> rtcp.Sender | None:
         """``None`` while we send nothing: then it is a receiver report."""
@@ -221,8 +213,7 @@ class Reports:
         if report.sender is not None:
             reporting.source, reporting.last_report = report.ssrc, rtcp.middle(report.sender.ntp)
             reporting.came_ns = wall_ns
-        ours = self._ssrc(leg)
-        about_us = [block for block in report.blocks if block.ssrc == ours]
+        about_us = [block for block in report.blocks if block.ssrc == leg.ssrc]
         for block in about_us:
             reporting.remote_lost, reporting.remote_jitter = block.lost, block.jitter // _clock(leg)
             reporting.remote_expected = int(self._legs.sent[leg.slot])

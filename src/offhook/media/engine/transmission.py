@@ -51,8 +51,9 @@ class Transmission:
     def introduce(self, leg: Leg) -> None:
         """Give a new leg its SSRC and its random beginnings (RFC 3550 section 5.1)."""
         legs, slot = self._legs, leg.slot
+        leg.ssrc = secrets.randbits(32)
         header = rtp.headers_sent(legs.tx)[slot : slot + 1]
-        header["flags"], header["ssrc"] = VERSION_2, secrets.randbits(32)
+        header["flags"], header["ssrc"] = VERSION_2, leg.ssrc
         legs.sequence_out[slot] = secrets.randbits(15)
         legs.timestamp_out[slot] = secrets.randbits(32)
 
@@ -159,7 +160,7 @@ class Transmission:
             marker=marker,
             sequence=int(legs.sequence_out[leg.slot]),
             timestamp=timestamp * (leg.event_clock if event else OPUS_CLOCK),
-            ssrc=int(self._headers["ssrc"][leg.slot]),
+            ssrc=leg.ssrc,
             payload=payload,
         )
 
