@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,13 +23,15 @@ from offhook.legs import Secrecy, Terms, accepting
 from offhook.media import Clips, Media
 from offhook.records import Application
 from offhook.settings import Settings
-from offhook.sip import IncomingInvite, Stack
+from offhook.sip import IncomingInvite, Stack, Tls, TlsFiles
 from offhook.speech import Speech
 from offhook.store import Account, Store
 
 log = logging.getLogger(__name__)
 
 USER_AGENT = f"Offhook/{__version__}"
+SIP_PATH = "/sip"
+"""Of the HTTP port, where browsers open their WebSocket."""
 HOOKS_DRAIN_S = 5.0
 """How long the last notifications may take when the node stops; the rest wait in the outbox."""
 
@@ -67,8 +70,10 @@ class Node:
         sip = self.settings.sip.host
         answered = self.settings.answer_url or "the applications of its numbers"
         voices = ", ".join(self.parts.speech.engines) or "none"
+        tls = "" if self.parts.stack.tls_port is None else f", TLS {self.parts.stack.tls_port}"
+        web = "HTTPS" if self.settings.http_tls else "HTTP"
         return (
-            f"ready: SIP {sip}:{self.parts.stack.port} (UDP, TCP), HTTP {self.settings.http.host}:{self.parts.http.port}, "
+            f"ready: SIP {sip}:{self.parts.stack.port} (UDP, TCP){tls}, {web} {self.settings.http.host}:{self.parts.http.port}, "
             f"RTP {self.settings.rtp_ports[0]}-{self.settings.rtp_ports[1]}, voices {voices}, calls answered by {answered}"
         )
 
@@ -164,17 +169,27 @@ async def running(
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
         reception = Reception(settings)
+        tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = Stack(
             host=settings.sip.host,
             port=settings.sip.port,
-            public_host=settings.public_address,
+            public_host=settings.public_address.default,
+            public_networks=settings.public_address.networks,
+            tls=tls,
+            tls_port=settings.sip_tls if tls.server is not None else None,
             ids=ids,
             clock=clock,
             on_invite=reception.take,
             user_agent=USER_AGENT,
         )
-        http = HttpServer(settings.http, ready=lambda: reception.open)
+        http = HttpServer(
+            settings.http,
+            ready=lambda: reception.open,
+            routes={SIP_PATH: stack.websocket},
+            tls=_https(settings, tls),
+        )
         await http.start()
+        stack.web_port = http.port
         opened.push_async_callback(http.aclose)
         await stack.start()
         opened.push_async_callback(stack.aclose)
@@ -203,6 +218,12 @@ def _alone_in(folder: Path) -> Iterator[None]:
                 f"another node runs on the data folder {folder}; stop it, or set OFFHOOK_DATA to another one"
             ) from None
         yield
+
+
+def _https(settings: Settings, tls: Tls) -> ssl.SSLContext | None:
+    if settings.http_tls and tls.server is None:
+        raise SettingsError("http_tls needs a certificate; set tls_certificate and tls_key")
+    return tls.server if settings.http_tls else None
 
 
 def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids) -> Hooks:

@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,34 @@ class HostPort:
         return cls(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - ":5060" asks for every interface
 
 
+@dataclass(frozen=True, slots=True)
+class PublicAddress:
+    """What peers are told to reach us at: one address for all, others for some networks."""
+
+    default: str | None = None
+    networks: tuple[tuple[IPv4Network | IPv6Network, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> PublicAddress:
+        """Read ``address, network=address, …``; raise ``ValueError`` with the rule."""
+        default, networks = None, []
+        for item in filter(None, (part.strip() for part in text.split(","))):
+            network, equals, address = item.partition("=")
+            try:
+                if equals:
+                    networks.append((ip_network(network.strip(), strict=False), str(ip_address(address.strip()))))
+                    continue
+            except ValueError:
+                raise ValueError("must be an address, or network=address as in 10.0.0.0/8=10.1.2.3") from None
+            if default is not None:
+                raise ValueError("must not have more than one address without a network before it")
+            default = item
+        return cls(default, tuple(networks))
+
+    def __str__(self) -> str:
+        return ", ".join([*([self.default] if self.default else []), *(f"{network}={told}" for network, told in self.networks)])
+
+
 def _port_range(text: str) -> tuple[int, int]:
     low, dash, high = text.strip().partition("-")
     if not (dash and low.strip().isdigit() and high.strip().isdigit()):
@@ -47,6 +76,16 @@ def _port_range(text: str) -> tuple[int, int]:
     if not 1024 <= ports[0] < ports[1] <= 65535:
         raise ValueError("must lie between 1024 and 65535, the lower port first")
     return ports
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _port(text: str) -> int:
+    if not text.strip().isdigit() or int(text) > 65535:
+        raise ValueError("must be a port from 0 to 65535")
+    return int(text)
 
 
 def _boolean(text: str) -> bool:
@@ -137,8 +176,25 @@ class Settings:
         "optional",
         "`off`; `optional`: calls that come with SRTP (SDES) are answered with it; `required`: no others are taken.",
     )
-    public_address: str | None = _setting(
-        str.strip, None, "The address that peers reach this node at, when it is not the one it listens on (NAT)."
+    public_address: PublicAddress = _setting(
+        PublicAddress.parse,
+        PublicAddress(),
+        "The address that peers reach this node at, when it is not the one it listens on (NAT). For some networks others: "
+        "`203.0.113.5, 10.0.0.0/8=10.1.2.3`.",
+    )
+    sip_tls: int = _setting(_port, 5061, "The port of SIP over TLS, once there is a certificate; 0 takes any free one.")
+    tls_certificate: Path | None = _setting(
+        _path,
+        None,
+        "PEM file of the certificate and its intermediates. A new one is used within 30 s, or on SIGHUP.",
+    )
+    tls_key: Path | None = _setting(_path, None, "PEM file of its key, when that is not in the same file.")
+    tls_authorities: Path | None = _setting(
+        _path, None, "PEM file of the authorities that servers we connect to are checked with; else those of the system."
+    )
+    tls_verify: bool = _setting(_boolean, True, "Whether the certificates of servers that we connect to are checked.")
+    http_tls: bool = _setting(
+        _boolean, False, "Whether the HTTP port speaks HTTPS, with the same certificate; WebSockets are WSS."
     )
     auth_id: str | None = _setting(_auth_id, None, "The main account's id. Made and shown once when absent.")
     auth_token: str | None = _setting(str.strip, None, "The main account's token. Made and shown once when absent.")
@@ -229,7 +285,7 @@ def reference() -> str:
         default: Any = each.default
         shown = (
             "–"
-            if default is None
+            if default is None or default == PublicAddress()
             else "`~/.local/share/offhook`"
             if each.name == "data"
             else f"`{default[0]}-{default[1]}`"

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
 from offhook.errors import SettingsError
 from offhook.settings import HostPort
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 
 class HttpServer:
-    """Serves ``/healthz`` (the process runs) and ``/readyz`` (it takes calls; 503 while it drains)."""
+    """Serves ``/healthz`` (the process runs), ``/readyz`` (it takes calls; 503 while it drains), and what others add.
 
-    def __init__(self, address: HostPort, *, ready: Callable[[], bool]) -> None:
+    Args:
+        ready: whether calls are taken.
+        routes: GET handlers of others, by path.
+        tls: with it, HTTPS is spoken instead of HTTP.
+    """
+
+    def __init__(
+        self,
+        address: HostPort,
+        *,
+        ready: Callable[[], bool],
+        routes: Mapping[str, Handler] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._address = address
         self._ready = ready
+        self._routes = routes or {}
+        self._tls = tls
         self._runner: web.AppRunner | None = None
         self.port = address.port
         """The port that is served, once started; of interest where the setting says 0."""
@@ -29,9 +47,11 @@ class HttpServer:
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        for path, handler in self._routes.items():
+            app.router.add_get(path, handler)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._address.host, self._address.port)
+        site = web.TCPSite(self._runner, self._address.host, self._address.port, ssl_context=self._tls)
         try:
             await site.start()
         except OSError as error:

@@ -87,6 +87,7 @@ async def _serve(settings: Settings) -> None:
             if node.account_is_new:
                 print(f"account {node.account.auth_id} token {node.account.auth_token} (shown once; keep it)", flush=True)
             print(node.ready_line(), flush=True)
+            loop.add_signal_handler(signal.SIGHUP, node.parts.stack.renew_certificates)
             await stop.wait()
             print(f"stopping: {node.live_calls} call(s) running, waiting up to {settings.drain_s:g} s", flush=True)
     except asyncio.CancelledError:

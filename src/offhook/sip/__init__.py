@@ -26,6 +26,7 @@ from offhook.sip.invite import (
 )
 from offhook.sip.message import Message, Request, Response, parse_message
 from offhook.sip.stack import SipSettings, Stack
+from offhook.sip.tls import Tls, TlsFiles
 from offhook.sip.uri import NameAddr, Uri
 
 __all__ = [
@@ -59,6 +60,8 @@ __all__ = [
     "SipParseError",
     "SipSettings",
     "Stack",
+    "Tls",
+    "TlsFiles",
     "Uri",
     "Via",
     "parse_message",

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from offhook.sip.dialog import Dialog, DialogId, hop
+from offhook.sip.dialog import DEFAULT_PORTS, Dialog, DialogId, hop
 from offhook.sip.digest import Credentials
 from offhook.sip.errors import SipParseError
 from offhook.sip.fitness import ALLOW
@@ -26,7 +26,6 @@ from offhook.sip.uri import NameAddr, Uri, split_list
 Located = Callable[[Address | None, str], None]
 Headers = Sequence[tuple[str, str]]
 
-TRANSPORTS = frozenset({"udp", "tcp"})
 MAX_REASON_CHARACTERS = 120
 
 
@@ -53,6 +52,8 @@ class CoreParts:
     """Make an IP address of a host name, now or later; with ``None`` and the reason when there is none."""
     connected: Callable[[Address], bool] = lambda address: address.reliable
     """Whether a connection to this address stands."""
+    transports: frozenset[str] = frozenset({"udp", "tcp"})
+    """By which requests can be sent to an address that has not opened a connection itself."""
     max_transactions: int = 20_000
     """New INVITEs above this get 503."""
 
@@ -72,6 +73,7 @@ class Core:
         self.uas = Uas(self)
         self.uac = Uac(self)
         self._secret = parts.token(32).encode()
+        self._spoken = " or ".join(sorted((each.upper() for each in parts.transports), reverse=True))
 
     # -- what comes in ---------------------------------------------------------------------------------------------
 
@@ -79,7 +81,7 @@ class Core:
         """Take one message. Nothing that a peer can send raises."""
         message: Message | None = None
         try:
-            message = parse_message(data, stream=source.reliable)
+            message = parse_message(data, stream=source.framed)
             if isinstance(message, Response):
                 self._response(message)
             else:
@@ -214,14 +216,17 @@ class Core:
         Over TCP the connection that the dialog came by is used while it stands: a peer behind NAT has no other.
         """
         dialog, peer = usage.dialog, usage.peer
+        if usage.flow is not None and not dialog.route_set:
+            then(usage.flow, "", False)
+            return
         uri = dialog.next_uri()
         wanted = hop(uri, dialog.transport or "udp")
-        same_way = wanted.transport == peer.transport == "tcp" and (not dialog.route_set or wanted.host == peer.host)
+        same_way = peer.reliable and wanted.transport == peer.transport and (not dialog.route_set or wanted.host == peer.host)
         if same_way and usage.phase is not Phase.EARLY and self.parts.connected(peer):
             then(peer, "", False)
             return
-        if uri.scheme != "sip" or wanted.transport not in TRANSPORTS or not wanted.host:
-            then(None, f"transport: {uri} cannot be reached by UDP or TCP", False)
+        if uri.scheme not in {"sip", "sips"} or wanted.transport not in self.parts.transports or not wanted.host:
+            then(None, f"transport: {uri} cannot be reached by {self._spoken}", False)
             return
         free = dialog.transport is None and uri.transport is None
         self.parts.locate(wanted, lambda address, why: then(address, why, free))
@@ -272,17 +277,21 @@ class Core:
         headers: Headers = (),
         transport: str | None = None,
         credentials: Credentials | None = None,
+        route: Sequence[NameAddr] = (),
+        flow: Address | None = None,
     ) -> OutgoingInvite:
         """Send an INVITE to ``target``; without ``transport`` the URI says which, or else the length."""
-        address = hop(target, transport or "udp")
+        address = flow or hop(route[0].uri if route else target, transport or "udp")
         dialog = Dialog(
             call_id=self.parts.token(32),
             local=caller.tagged(self.parts.token(16)),
             remote=callee or NameAddr(replace(target, parameters=(), headers="") if target.scheme != "tel" else target),
             remote_target=target,
+            route_set=tuple(route),
             transport=transport,
         )
         usage = OutgoingInvite(self, dialog, address, credentials)
+        usage.flow = flow
         self.uac.invite(usage, body, headers)
         return usage
 
@@ -358,7 +367,7 @@ def merge_key(request: Request) -> tuple[str, str, int]:
 
 def sent_by(request: Request, reply_to: Address) -> Address | None:
     """Where a response goes when the connection that its request came by is gone (section 18.2.2)."""
-    return replace(reply_to, port=request.via.port or 5060) if reply_to.reliable else None
+    return replace(reply_to, port=request.via.port or DEFAULT_PORTS.get(reply_to.transport, 5060)) if reply_to.reliable else None
 
 
 def _check(request: Request) -> None:

@@ -114,7 +114,13 @@ class Dialog:
         return self.route_set[0].uri if self.route_set else self.remote_target
 
 
+DEFAULT_PORTS = {"tls": 5061, "ws": 80, "wss": 443}
+
+
 def hop(uri: Uri, transport: str = "udp") -> Address:
     """Where a URI leads, without DNS: its host, its port or 5060, its own transport or the one given (section 18.1.1)."""
-    chosen = "tls" if uri.scheme == "sips" else uri.transport or transport
-    return Address(uri.parameter("maddr") or uri.host, uri.port or (5061 if chosen == "tls" else 5060), chosen)
+    chosen = uri.transport or transport
+    if uri.scheme == "sips":
+        chosen = "wss" if chosen in {"ws", "wss"} else "tls"
+    host = uri.parameter("maddr") or uri.host
+    return Address(host, uri.port or DEFAULT_PORTS.get(chosen, 5060), chosen, name=host)

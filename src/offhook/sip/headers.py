@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offhook.sip.errors import HeaderError
 from offhook.sip.uri import Parameters, read_parameters, show_parameters
@@ -19,12 +19,19 @@ class Address:
     host: str
     port: int
     transport: str = "udp"
-    """``udp`` or ``tcp``."""
+    """``udp``, ``tcp``, ``tls``, ``ws`` or ``wss``."""
+    name: str = field(default="", compare=False)
+    """The host as it was named before it was looked up: what a certificate must be for."""
 
     @property
     def reliable(self) -> bool:
         """Whether the transport retransmits by itself."""
         return self.transport != "udp"
+
+    @property
+    def framed(self) -> bool:
+        """Whether the transport is a byte stream, which Content-Length cuts into messages."""
+        return self.transport in {"tcp", "tls"}
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

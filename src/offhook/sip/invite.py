@@ -145,6 +145,9 @@ class InviteDialog:
         self.dialog = dialog
         self.peer = peer
         """Where the signalling goes."""
+        self.flow: Address | None = None
+        """Where requests are sent whatever the target says, as long as there is no route set: to a peer behind a NAT, or by the
+        connection that it registered by (RFC 5626)."""
         self.phase = Phase.EARLY
         self.credentials: Credentials | None = None
         self.ids: list[DialogId] = []

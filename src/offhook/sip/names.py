@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -35,12 +35,22 @@ def is_address(host: str) -> bool:
     return True
 
 
-class OwnAddress:
-    """What peers are told to reach us at."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-    def __init__(self, bound: str, public: str | None) -> None:
+
+class OwnAddress:
+    """What peers are told to reach us at.
+
+    Args:
+        bound: where we listen.
+        public: what everybody is told, if not that.
+        networks: what peers of some networks are told instead, the first that fits.
+    """
+
+    def __init__(self, bound: str, public: str | None, networks: Sequence[tuple[Network, str]] = ()) -> None:
         self._bound = bound
         self._public = public
+        self._networks = networks
         self._known: dict[str, str] = {}
 
     def towards(self, peer_host: str) -> str:
@@ -55,7 +65,11 @@ class OwnAddress:
         return self._known[peer_host]
 
     def _find(self, peer_host: str) -> str:
-        local = peer_host == "localhost" or (is_address(peer_host) and ipaddress.ip_address(peer_host).is_loopback)
+        peer = ipaddress.ip_address(peer_host) if is_address(peer_host) else None
+        for network, told in self._networks:
+            if peer is not None and peer in network:
+                return told
+        local = peer_host == "localhost" or (peer is not None and peer.is_loopback)
         if self._public and not local:
             return self._public
         if self._bound not in WILDCARDS:
@@ -82,9 +96,14 @@ def _leading_to(host: str, bound: str) -> str:
 class Resolver:
     """Makes addresses of names, beside the loop, a bounded number at a time."""
 
-    def __init__(self, clock: Clock, family: socket.AddressFamily) -> None:
+    def __init__(self, clock: Clock, family: socket.AddressFamily, *, both: bool = False) -> None:
+        """Args:
+        family: of the addresses that names stand for.
+        both: whether the other family is spoken too; names stand for either then, IPv4 where there is one.
+        """
         self._clock = clock
         self._family = family
+        self._both = both
         self._known: dict[str, tuple[str, float]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, list[tuple[Address, Located]]] = {}
@@ -94,7 +113,7 @@ class Resolver:
         host = address.host
         known = self._known.get(host)
         if is_address(host):
-            spoken = (":" in host) == (self._family == socket.AF_INET6)
+            spoken = self._both or (":" in host) == (self._family == socket.AF_INET6)
             then(
                 address if spoken else None,
                 "" if spoken else f"transport: {host} is of the address family that we do not listen on",
@@ -113,8 +132,10 @@ class Resolver:
         found, why = "", ""
         try:
             async with asyncio.timeout(LOOKUP_S):
-                infos = await asyncio.get_running_loop().getaddrinfo(host, None, family=self._family, type=socket.SOCK_DGRAM)
-            found = str(infos[0][4][0])
+                infos = await asyncio.get_running_loop().getaddrinfo(
+                    host, None, family=socket.AF_UNSPEC if self._both else self._family, type=socket.SOCK_DGRAM
+                )
+            found = str(min(infos, key=lambda info: info[0] != socket.AF_INET)[4][0])
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[host] = (found, self._clock.now() + RESOLVED_FOR_S)

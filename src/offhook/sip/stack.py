@@ -8,21 +8,28 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from aiohttp import web
+
 from offhook.clock import Clock
+from offhook.errors import SettingsError
 from offhook.ids import Ids
+from offhook.sip import websocket
 from offhook.sip.core import Core, CoreParts
 from offhook.sip.digest import Credentials
 from offhook.sip.errors import SipBindError
 from offhook.sip.headers import Address
 from offhook.sip.invite import IncomingInvite, OutgoingInvite
-from offhook.sip.names import OwnAddress, Resolver
+from offhook.sip.names import Network, OwnAddress, Resolver
+from offhook.sip.tls import Tls
 from offhook.sip.transaction import NonInviteClient
-from offhook.sip.transports import Datagrams, Streams
+from offhook.sip.transports import HANDSHAKE_S, Datagrams, Streams
 from offhook.sip.uri import NameAddr, Uri
 
 log = logging.getLogger(__name__)
 UDP_BUFFER_BYTES = 4 << 20
 """Asked of the kernel, so that a burst of INVITEs is not lost while something else runs."""
+RENEW_S = 30.0
+"""How often it is looked whether the certificate's files have changed."""
 BIND_ATTEMPTS = 20
 """With port 0: free TCP ports to try until one is free for UDP too."""
 
@@ -40,7 +47,7 @@ class SipSettings:
 
 
 class Stack:
-    """SIP over UDP and TCP on one port."""
+    """SIP over UDP and TCP on one port, over TLS on another, and over the WebSockets that an HTTP server hands in."""
 
     def __init__(
         self,
@@ -51,25 +58,36 @@ class Stack:
         clock: Clock,
         on_invite: Callable[[IncomingInvite], None],
         public_host: str | None = None,
+        public_networks: Sequence[tuple[Network, str]] = (),
+        tls: Tls | None = None,
+        tls_port: int | None = None,
         user_agent: str = "Offhook",
         settings: SipSettings = SipSettings(),
     ) -> None:
         """Args:
-        host: the address to listen on; ``0.0.0.0`` and ``::`` for all.
+        host: the address to listen on; ``0.0.0.0`` for all of IPv4, ``::`` for all of both families.
         port: 0 takes any free one, the same for UDP and TCP.
         on_invite: called with each new INVITE; it must not block. When it fails the INVITE gets 500.
         public_host: what peers are told instead of the address that they are reached from.
+        public_networks: what peers of some networks are told instead of that.
+        tls: for connections that we open; with a certificate also for those that come in.
+        tls_port: where those are listened for; ``None``: nowhere, 0: any free one.
         """
         self.port = port
         self._host = host
         self._clock = clock
         self._settings = settings
         self._on_invite = on_invite
-        self._own = OwnAddress(host, public_host)
-        self._resolver = Resolver(clock, socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.tls_port = tls_port
+        self.web_port: int | None = None
+        """Where browsers reach us (WebSocket); set by whoever serves ``websocket``."""
+        self._tls = tls
+        self._own = OwnAddress(host, public_host, public_networks)
+        self._resolver = Resolver(clock, socket.AF_INET6 if ":" in host else socket.AF_INET, both=host == "::")
         self._datagrams = Datagrams(self._receive, self._failed)
-        self._streams = Streams(self._receive, self._failed, settings.max_connections)
-        self._server: asyncio.Server | None = None
+        self._streams = Streams(self._receive, self._failed, settings.max_connections, tls)
+        self._servers: list[asyncio.Server] = []
+        self._renewing: asyncio.Task[None] | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_for: float | None = None
         self._soon: asyncio.Handle | None = None
@@ -85,6 +103,7 @@ class Stack:
                 user_agent=user_agent,
                 locate=self._resolver.locate,
                 connected=self._streams.__contains__,
+                transports=frozenset({"udp", "tcp"} if tls is None else {"udp", "tcp", "tls"}),
                 max_transactions=settings.max_transactions,
             )
         )
@@ -101,7 +120,7 @@ class Stack:
 
     @property
     def connections(self) -> int:
-        """Open TCP connections."""
+        """Open connections."""
         return len(self._streams)
 
     @property
@@ -112,7 +131,7 @@ class Stack:
         )
 
     async def start(self) -> None:
-        """Listen on UDP and TCP.
+        """Listen on UDP and TCP, and on TLS where that is wanted.
 
         Raises:
             SipBindError: the port is taken or the address is not ours.
@@ -120,36 +139,78 @@ class Stack:
         loop = asyncio.get_running_loop()
         for attempt in range(BIND_ATTEMPTS):
             try:
-                server = await loop.create_server(self._streams.accept, self._host, self.port, backlog=512)
+                tcp = self._bound(socket.SOCK_STREAM, self.port)
             except OSError as error:
-                raise self._bind_error("TCP", error) from error
-            port = server.sockets[0].getsockname()[1]
+                raise self._bind_error("TCP", self.port, error) from error
+            port = tcp.getsockname()[1]
             try:
-                udp = self._udp_socket(port)
+                udp = self._bound(socket.SOCK_DGRAM, port)
             except OSError as error:
-                server.close()
+                tcp.close()
                 if self.port != 0 or attempt == BIND_ATTEMPTS - 1:
-                    raise self._bind_error("UDP", error) from error
+                    raise self._bind_error("UDP", self.port, error) from error
                 continue  # a free TCP port whose UDP twin is taken: try the next one
+            self._servers.append(await loop.create_server(self._streams.accept, sock=tcp, backlog=512))
             await loop.create_datagram_endpoint(lambda: self._datagrams, sock=udp)
-            self._server, self.port = server, port
-            return
+            self.port = port
+            break
+        if self.tls_port is not None:
+            await self._start_tls(self.tls_port)
 
-    def _udp_socket(self, port: int) -> socket.socket:
-        udp = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_DGRAM)
+    async def _start_tls(self, port: int) -> None:
+        assert self._tls is not None
         try:
-            udp.setblocking(False)
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
-            udp.bind((self._host, port))
-        except OSError:
-            udp.close()
-            raise
-        return udp
+            listening = self._bound(socket.SOCK_STREAM, port)
+        except OSError as error:
+            raise self._bind_error("TLS", port, error) from error
+        self.tls_port = listening.getsockname()[1]
+        server = await asyncio.get_running_loop().create_server(
+            self._streams.accept_tls, sock=listening, backlog=512, ssl=self._tls.server, ssl_handshake_timeout=HANDSHAKE_S
+        )
+        self._servers.append(server)
+        self._renewing = asyncio.get_running_loop().create_task(self._renew_now_and_then(), name="renew certificates")
 
-    def _bind_error(self, transport: str, error: OSError) -> SipBindError:
+    async def _renew_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            self.renew_certificates()
+
+    def renew_certificates(self) -> bool:
+        """Use what lies in the certificate's files now. Returns whether that is something new; what cannot be used is logged."""
+        try:
+            renewed = self._tls is not None and self._tls.renewed()
+        except SettingsError as error:
+            log.error("the new certificate is not used: %s", error)
+            return False
+        if renewed:
+            log.info("the certificate's files have changed: new connections use what lies there now")
+        return renewed
+
+    async def websocket(self, request: web.Request) -> web.StreamResponse:
+        """Serve a browser that comes by the HTTP server (RFC 7118)."""
+        return await websocket.serve(request, self._streams)
+
+    def _bound(self, kind: socket.SocketKind, port: int) -> socket.socket:
+        bound = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, kind)
+        try:
+            bound.setblocking(False)
+            if ":" in self._host:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(self._host != "::"))
+            if kind == socket.SOCK_STREAM:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            else:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
+            bound.bind((self._host, port))
+        except OSError:
+            bound.close()
+            raise
+        return bound
+
+    def _bind_error(self, transport: str, port: int, error: OSError) -> SipBindError:
+        setting = "OFFHOOK_SIP_TLS" if transport == "TLS" else "OFFHOOK_SIP"
         return SipBindError(
-            f"SIP cannot listen on {self._host}:{self.port}/{transport} ({error.strerror}); "
-            "is another SIP server there? Set OFFHOOK_SIP to another host:port"
+            f"SIP cannot listen on {self._host}:{port}/{transport} ({error.strerror}); "
+            f"is another SIP server there? Set {setting} to another host:port"
         )
 
     async def aclose(self) -> None:
@@ -162,8 +223,10 @@ class Stack:
         for handle in (self._armed, self._soon):
             if handle is not None:
                 handle.cancel()
-        if self._server is not None:
-            self._server.close()
+        if self._renewing is not None:
+            self._renewing.cancel()
+        for server in self._servers:
+            server.close()
         await self._resolver.aclose()
         await self._streams.aclose()
         if self._datagrams.transport is not None:
@@ -181,21 +244,33 @@ class Stack:
         headers: Sequence[tuple[str, str]] = (),
         transport: str | None = None,
         credentials: Credentials | None = None,
+        route: Sequence[NameAddr] = (),
+        flow: Address | None = None,
     ) -> OutgoingInvite:
         """Send an INVITE. What goes wrong after this comes as ``Lost`` or ``Refused``.
 
         Args:
-            target: the request URI; its host is the next hop.
+            target: the request URI; its host is the next hop, unless ``route`` or ``flow`` say otherwise.
             callee: what To says; else it is the target.
             body: our offer; empty asks the peer for one, to be answered with ``ack``.
-            transport: ``udp`` or ``tcp``; else the URI says, or the length: above 1300 bytes TCP is tried first.
+            transport: ``udp``, ``tcp`` or ``tls``; else the URI says, or the length: above 1300 bytes TCP is tried first.
+            route: proxies on the way (an outbound proxy, the Path of a registration: RFC 3327).
+            flow: the address and port that the target registered from: it is sent there, by the connection that stands.
 
         Raises:
             HeaderError: ``target`` is not a URI.
         """
         uri = Uri.parse(target) if isinstance(target, str) else target
         return self.core.invite(
-            uri, caller=caller, callee=callee, body=body, headers=headers, transport=transport, credentials=credentials
+            uri,
+            caller=caller,
+            callee=callee,
+            body=body,
+            headers=headers,
+            transport=transport,
+            credentials=credentials,
+            route=route,
+            flow=flow,
         )
 
     def advertised_host(self, peer_host: str) -> str:
@@ -203,7 +278,8 @@ class Stack:
         return self._own.towards(peer_host)
 
     def _local(self, address: Address) -> tuple[str, int]:
-        return self._own.towards(address.host), self.port
+        port = {"tls": self.tls_port, "ws": self.web_port, "wss": self.web_port}.get(address.transport, self.port)
+        return self._own.towards(address.host), port or self.port
 
     def _arrived(self, invite: IncomingInvite) -> None:
         if self._closing:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 from offhook.sip.headers import Address
 from offhook.sip.message import MAX_HEADER_BYTES, MAX_MESSAGE_BYTES
+from offhook.sip.tls import Tls
 
 IDLE_S = 300.0
 """A connection that was silent so long is closed when room is needed, s."""
@@ -19,16 +23,27 @@ MAX_UNSENT_BYTES = 1 << 20
 MAX_WAITING = 64
 """Messages that wait for one connection to stand; more are lost, as they may be."""
 
+MAX_PER_HOST = 256
+"""Connections from one address that were not opened by us."""
+HANDSHAKE_S = 10.0
+
 Receive = Callable[[bytes, Address], None]
 Failed = Callable[[Address, str], None]
 
 _LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
+def plain_host(host: str) -> str:
+    """An address as peers write it: IPv4 that came by a socket for both families is IPv4."""
+    return host.removeprefix("::ffff:") if host.startswith("::ffff:") and "." in host else host.partition("%")[0]
+
+
 class Datagrams(asyncio.DatagramProtocol):
     """The UDP side."""
 
     def __init__(self, receive: Receive, failed: Failed) -> None:
+        self._both = False
+        """Whether the socket speaks IPv6 and IPv4."""
         self._receive = receive
         self._failed = failed
         self._sending_to: Address | None = None
@@ -36,10 +51,11 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
+        self._both = transport.get_extra_info("socket").family == socket.AF_INET6
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if len(data) > 4 and data.strip(b"\r\n\0"):  # CRLF and NUL keep NAT bindings open (RFC 5626 section 3.5.1)
-            self._receive(data, Address(addr[0], addr[1], "udp"))
+            self._receive(data, Address(plain_host(addr[0]) if self._both else addr[0], addr[1], "udp"))
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one datagram; a full or closed socket loses it, as the network may."""
@@ -47,7 +63,8 @@ class Datagrams(asyncio.DatagramProtocol):
             return
         self._sending_to = address
         try:
-            self.transport.sendto(data, (address.host, address.port))
+            host = f"::ffff:{address.host}" if self._both and ":" not in address.host else address.host
+            self.transport.sendto(data, (host, address.port))
         except (OSError, ValueError, TypeError) as error:
             self.error_received(error)
         self._sending_to = None
@@ -109,11 +126,25 @@ class Framing:
         return message
 
 
-class Connection(asyncio.Protocol):
-    """One TCP connection, whoever opened it."""
+class Stream(Protocol):
+    """A connection, whatever it is made of."""
 
-    def __init__(self, owner: Streams, peer: Address | None = None) -> None:
+    peer: Address | None
+    used_at: float
+
+    def send(self, data: bytes) -> None:
+        """Queue one message."""
+
+    def close(self, *, gently: bool = False) -> None:
+        """Cut it off; ``gently`` after what was written has gone out."""
+
+
+class Connection(asyncio.Protocol):
+    """One TCP or TLS connection, whoever opened it."""
+
+    def __init__(self, owner: Streams, peer: Address | None = None, transport: str = "tcp") -> None:
         self._owner = owner
+        self._kind = transport
         self._framing = Framing()
         self._transport: asyncio.Transport | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -124,7 +155,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
         name = transport.get_extra_info("peername")
         if self.peer is None:
-            self.peer = Address(name[0], name[1], "tcp")
+            self.peer = Address(plain_host(name[0]), name[1], self._kind)
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -175,13 +206,15 @@ class Connection(asyncio.Protocol):
 
 
 class Streams:
-    """The TCP side: a table of connections by the address that they lead to."""
+    """The side of TCP, TLS and WebSocket: a table of connections by the address that they lead to."""
 
-    def __init__(self, receive: Receive, failed: Failed, max_connections: int) -> None:
+    def __init__(self, receive: Receive, failed: Failed, max_connections: int, tls: Tls | None = None) -> None:
         self.receive = receive
         self._failed = failed
         self._max_connections = max_connections
-        self._connections: dict[Address, Connection] = {}
+        self._tls = tls
+        self._connections: dict[Address, Stream] = {}
+        self._of_host: Counter[str] = Counter()
         self._connecting: dict[Address, asyncio.Task[None]] = {}
         self._waiting: dict[Address, list[bytes]] = {}
 
@@ -192,12 +225,21 @@ class Streams:
         return address in self._connections
 
     def accept(self) -> Connection:
-        """A protocol for a connection that came in."""
+        """A protocol for a TCP connection that came in."""
         return Connection(self)
 
-    def opened(self, connection: Connection) -> None:
-        """A connection stands. When there are too many, the one that was silent longest makes room."""
+    def accept_tls(self) -> Connection:
+        """A protocol for a TLS connection that came in."""
+        return Connection(self, transport="tls")
+
+    def opened(self, connection: Stream) -> None:
+        """A connection stands. When there are too many, the one that was silent longest makes room; of one host there are never
+        so many that it could push out those of others.
+        """
         assert connection.peer is not None
+        if self._of_host[connection.peer.host] >= MAX_PER_HOST:
+            connection.close()
+            return
         now = asyncio.get_running_loop().time()
         connection.used_at = now
         if len(self._connections) >= self._max_connections:
@@ -207,11 +249,16 @@ class Streams:
                 return
             oldest.close()
         self._connections[connection.peer] = connection
+        self._of_host[connection.peer.host] += 1
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Stream) -> None:
         """A connection is gone."""
         if connection.peer is not None and self._connections.get(connection.peer) is connection:
+            host = connection.peer.host
             del self._connections[connection.peer]
+            self._of_host[host] -= 1
+            if not self._of_host[host]:
+                del self._of_host[host]
 
     def send(self, data: bytes, address: Address, otherwise: Address | None = None) -> None:
         """Send by the connection that leads there; when there is none, open one to ``otherwise`` or ``address``."""
@@ -231,18 +278,31 @@ class Streams:
     async def _connect(self, address: Address) -> None:
         try:
             async with asyncio.timeout(CONNECT_S):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self, address), address.host, address.port
-                )
+                connection = await self._connection(address)
             for data in self._waiting.pop(address, []):
                 connection.send(data)
         except (OSError, TimeoutError) as error:
             self._waiting.pop(address, None)
             self._connecting.pop(address, None)
-            self._failed(address, f"transport: no TCP connection to {address} ({error or 'no answer'})")
+            why = getattr(error, "verify_message", "") or error or "no answer"
+            self._failed(address, f"transport: no {address.transport.upper()} connection to {address} ({why})")
         finally:
             self._waiting.pop(address, None)
             self._connecting.pop(address, None)
+
+    async def _connection(self, address: Address) -> Connection:
+        """Open one. Raises ``OSError``, which the errors of TLS are."""
+        context = name = None
+        if address.transport == "tls":
+            if self._tls is None:
+                raise OSError("TLS is not set up")
+            context, name = self._tls.client, address.name or address.host
+        elif address.transport != "tcp":
+            raise OSError("only the peer can open it")  # a browser has no port that listens
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self, address, address.transport), address.host, address.port, ssl=context, server_hostname=name
+        )
+        return connection
 
     async def aclose(self) -> None:
         """Cut off every connection."""

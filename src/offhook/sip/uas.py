@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from offhook.sip.dialog import Dialog
+from offhook.sip.dialog import DEFAULT_PORTS, Dialog
 from offhook.sip.fitness import ACCEPT, ALLOW, SUPPORTED, Refusal, unfit, unfit_content
 from offhook.sip.headers import Address
 from offhook.sip.invite import (
@@ -20,6 +20,7 @@ from offhook.sip.invite import (
     Reinvited,
 )
 from offhook.sip.message import SDP, Fields, Request, Response, respond
+from offhook.sip.names import is_address
 from offhook.sip.transaction import T1, T2, TIMEOUT, InviteServer, NonInviteServer, State
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Uas:
         if refusal is not None:
             self._refuse(request, reply_to, refusal)
         elif usage is not None:
-            self._within(usage, request, key, reply_to)
+            self._within(usage, request, key, source, reply_to)
         elif request.method == "INVITE":
             self._invite(request, key, source, reply_to)
         elif request.method == "OPTIONS":
@@ -92,7 +93,7 @@ class Uas:
         response = self._core.answer(request, refusal.status, refusal.reason, headers=refusal.headers)
         self._core.reply(request, reply_to, response)
 
-    def _within(self, usage: InviteDialog, request: Request, key: tuple[str, ...], reply_to: Address) -> None:
+    def _within(self, usage: InviteDialog, request: Request, key: tuple[str, ...], source: Address, reply_to: Address) -> None:
         """A request of a dialog (section 12.2.2)."""
         usage.received(request)
         number, last = request.cseq.number, usage.dialog.remote_sequence
@@ -104,7 +105,7 @@ class Uas:
             return
         usage.dialog.remote_sequence = number
         if request.method == "INVITE":
-            self._reinvite(usage, request, key, reply_to)
+            self._reinvite(usage, request, key, source, reply_to)
             return
         server = NonInviteServer(self._core, key, request, reply_to, _otherwise(request, reply_to))
         self._core.transactions[key] = server
@@ -158,6 +159,7 @@ class Uas:
         core.transactions[key] = server
         core.merged[mark] = key
         usage = IncomingInvite(core, dialog, source, request, server)
+        usage.flow = flow_of(request, source)
         self._owners[server] = usage
         core.add_dialog(usage)
         usage.received(request)
@@ -266,7 +268,7 @@ class Uas:
 
     # -- re-INVITE -------------------------------------------------------------------------------------------------
 
-    def _reinvite(self, usage: InviteDialog, request: Request, key: tuple[str, ...], reply_to: Address) -> None:
+    def _reinvite(self, usage: InviteDialog, request: Request, key: tuple[str, ...], source: Address, reply_to: Address) -> None:
         refusal = unfit_content(request)
         if usage.phase in {Phase.EARLY, Phase.CANCELLING} or usage.reinvite_server is not None:
             refusal = Refusal(500, (RETRY_AFTER,))  # one at a time (section 14.2)
@@ -280,6 +282,7 @@ class Uas:
             return
         if target is not None:
             usage.dialog.remote_target = target.uri  # a target refresh (section 12.2.2)
+            usage.flow = flow_of(request, source)
         usage.reinvite_server = server
         self._owners[server] = usage
         usage.deliver(Reinvited(request.description))
@@ -319,6 +322,18 @@ class Uas:
         self._owners.pop(server, None)
 
 
+def flow_of(request: Request, source: Address) -> Address | None:
+    """Where a peer is reached whose Contact is of no use: it has sent this itself, from another address than it believes to have
+    (a NAT), or by a WebSocket, whose client cannot be connected to (RFC 7118 section 5). ``None``: its Contact will do.
+    """
+    if request.contact is None or len(request.items("via")) > 1 or request.headers_all("record-route"):
+        return None  # proxies know the way back to what they have passed on
+    contact = request.contact.uri
+    if source.transport in {"ws", "wss"}:
+        return source
+    return source if is_address(contact.host) and contact.host != source.host else None
+
+
 def _capabilities() -> Fields:
     """What an OPTIONS request is told (section 11.2)."""
     return [("Allow", ALLOW), ("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Supported", ", ".join(sorted(SUPPORTED)))]
@@ -326,4 +341,5 @@ def _capabilities() -> Fields:
 
 def _otherwise(request: Request, reply_to: Address) -> Address | None:
     """Where responses go when the connection that the request came by is gone (section 18.2.2)."""
-    return Address(reply_to.host, request.via.port or 5060, reply_to.transport) if reply_to.reliable else None
+    port = request.via.port or DEFAULT_PORTS.get(reply_to.transport, 5060)
+    return Address(reply_to.host, port, reply_to.transport) if reply_to.reliable else None
