@@ -34,6 +34,10 @@ class Ids:
         """17 decimal digits, the first not 0 (reference ``api.md`` section 1.4)."""
         return str(10**16 + int.from_bytes(self._random_bytes(8), "big") % (9 * 10**16))
 
+    def endpoint_id(self) -> str:
+        """14 decimal digits, the first not 0 (reference ``api.md`` section 1.4)."""
+        return str(10**13 + int.from_bytes(self._random_bytes(8), "big") % (9 * 10**13))
+
     def auth_id(self) -> str:
         """``MA`` and 18 capitals or digits (reference ``api.md`` section 1.1)."""
         return "MA" + "".join(_AUTH_ID_LETTERS[b % 36] for b in self._random_bytes(18))

@@ -109,3 +109,88 @@ class TimelineRow:
     """Since the call arrived."""
     kind: str
     facts: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SipEndpoint:
+    """A SIP user of this platform: a softphone, a desk phone, a browser (reference ``api.md`` section 8.1)."""
+
+    username: str
+    """Unique on the node; what its SIP address begins with."""
+    auth_id: str
+    endpoint_id: str
+    """14 decimal digits."""
+    alias: str
+    ha1_md5: str = field(repr=False)
+    """The password as digest authentication needs it (RFC 7616): it cannot be read back, but it opens the same doors."""
+    ha1_sha256: str = field(repr=False)
+    app_id: str | None = None
+    """The application that runs its calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where an endpoint can be reached now: one contact of its registration (RFC 3261 section 10)."""
+
+    username: str
+    contact: str
+    """The URI, as it was given."""
+    instance: str
+    """What it is known by when it registers again: its ``+sip.instance`` (RFC 5626), or else the URI."""
+    source: str
+    """``host:port/transport`` that the REGISTER came from."""
+    call_id: str
+    sequence: int
+    expires_at: datetime
+    path: tuple[str, ...] = ()
+    """Proxies on the way there (RFC 3327)."""
+    natted: bool = False
+    """Whether the URI is of no use, and the source is to be called instead."""
+    priority: float = 1.0
+    """``q``: of several contacts, the higher first."""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """A carrier, or another SIP server that calls come from and go to."""
+
+    name: str
+    auth_id: str
+    host: str
+    """Its domain or address, with a port where it has a special one."""
+    kind: str = "sip"
+    """``sip``, or ``whatsapp``: TLS, digest, Opus and SRTP are its rule."""
+    transport: str | None = None
+    """``udp``, ``tcp`` or ``tls``; ``None``: as DNS says, else UDP."""
+    proxy: str | None = None
+    """A SIP URI that requests go by, instead of straight to the host."""
+    username: str | None = None
+    """Who we are there, for its challenges and our registration."""
+    password: str | None = field(default=None, repr=False)
+    register: bool = False
+    """Whether we register there, so that it finds us."""
+    addresses: tuple[str, ...] = ()
+    """Addresses and networks that its calls come from; ``host`` counts too, where it is an address."""
+    inbound_username: str | None = None
+    """With a password of its own, it may also prove itself by digest."""
+    inbound_md5: str | None = field(default=None, repr=False)
+    inbound_sha256: str | None = field(default=None, repr=False)
+    app_id: str | None = None
+    """Runs its calls to numbers that have no application."""
+    prefixes: tuple[str, ...] = ("",)
+    """Of the numbers that it takes, digits without ``+``; the longest that fits wins."""
+    priority: int = 0
+    """The lowest is tried first."""
+    weight: int = 1
+    """Of several with the same priority, how many of all calls it gets."""
+    max_calls: int | None = None
+    max_calls_per_second: float | None = None
+    number_format: str = "e164"
+    """``e164``: +14155550100; ``plain``: 14155550100; or an ISO country, whose own numbers are told in its national form."""
+    codecs: tuple[str, ...] = ()
+    """In order; none: those of the node."""
+    srtp: str | None = None
+    """``off``, ``optional`` or ``required``; ``None``: as the node."""
+    options_s: float = 30.0
+    """How often it is asked whether it lives; 0: never."""

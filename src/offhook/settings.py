@@ -88,6 +88,19 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _realm(text: str) -> str:
+    text = text.strip()
+    if not text or not text.isascii() or not text.isprintable() or '"' in text or "\\" in text:
+        raise ValueError("must be plain characters without quotes")
+    return text
+
+
+def _strangers(text: str) -> str:
+    if text.strip().lower() not in {"answer", "refuse"}:
+        raise ValueError("must be answer or refuse")
+    return text.strip().lower()
+
+
 def _boolean(text: str) -> bool:
     try:
         return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
@@ -181,6 +194,19 @@ class Settings:
         PublicAddress(),
         "The address that peers reach this node at, when it is not the one it listens on (NAT). For some networks others: "
         "`203.0.113.5, 10.0.0.0/8=10.1.2.3`.",
+    )
+    sip_domain: str | None = _setting(
+        str.strip, None, "The name that endpoints register at, and that is written in our SIP addresses; else the address."
+    )
+    sip_realm: str = _setting(
+        _realm,
+        "offhook",
+        "What digest challenges name. Stored passwords depend on it: set it before adding endpoints.",
+    )
+    strangers: str = _setting(
+        _strangers,
+        "answer",
+        "`answer` or `refuse`: what becomes of calls that come from no trunk's address and with no endpoint's password.",
     )
     sip_tls: int = _setting(_port, 5061, "The port of SIP over TLS, once there is a certificate; 0 takes any free one.")
     tls_certificate: Path | None = _setting(

@@ -96,6 +96,8 @@ def record_of(live: LiveCall, outcome: Outcome, *, source_ip: str | None = None)
         hangup_source=outcome.ending.source.value,
         app_id=live.app_id,
         source_ip=source_ip,
+        stir_verification=live.parameters.get("STIRVerification", "Not Applicable"),
+        stir_attestation=live.parameters.get("STIRAttestation", "Not Applicable"),
     )
 
 

@@ -24,13 +24,16 @@ def standard(call_uuid: str, auth_id: str, facts: Facts, *, direction: str, bega
         "SessionStart": began_at.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "BillRate": _NO_PRICE,
         "ParentAuthID": auth_id,
-        "STIRVerification": "Not Applicable",
-        "STIRAttestation": "Not Applicable",
+        "STIRVerification": facts.stir_verification,
+        "STIRAttestation": facts.stir_attestation,
     }
     optional = {
         "CallerName": facts.caller_name,
         "ForwardedFrom": facts.forwarded_from,
         "CountryCode": country_of(facts.to_number),
+        "SIPAuthType": "credential" if facts.auth_user else None,
+        "SIPAuthUser": facts.auth_user,
+        "SIPSourceIP": facts.source.rpartition(":")[0].strip("[]") if facts.auth_user else None,
     }
     parameters.update({name: value for name, value in optional.items() if value})
     parameters.update(facts.custom_headers)

@@ -47,6 +47,26 @@ class Facts(Protocol):
     def sip_call_id(self) -> str:
         """The Call-ID of the leg's dialog."""
 
+    @property
+    def app_id(self) -> str | None:
+        """The application that runs the call whatever was called."""
+
+    @property
+    def fallback_app_id(self) -> str | None:
+        """The application that runs it where the number has none."""
+
+    @property
+    def auth_user(self) -> str | None:
+        """The name that the caller has proved to have, by digest."""
+
+    @property
+    def stir_verification(self) -> str:
+        """``Verified``, ``Not Verified`` or ``Not Applicable``."""
+
+    @property
+    def stir_attestation(self) -> str:
+        """``A``, ``B``, ``C`` or ``Not Applicable``."""
+
 
 class Playback(Protocol):
     """Something that is being played."""
@@ -193,3 +213,6 @@ class Directory(Protocol):
 
     async def application_for(self, called: str) -> Application | None:
         """The application of a number, if it has one."""
+
+    async def application(self, app_id: str) -> Application | None:
+        """An application by its id."""

@@ -10,7 +10,7 @@ from offhook import causes
 from offhook.calls import bookkeeping, closing, interpreter, recovery
 from offhook.calls.call import Call, CallOver, Tools
 from offhook.calls.policy import CallSettings
-from offhook.calls.ports import Clips, Directory, Hooks, Leg, Records, Speech
+from offhook.calls.ports import Clips, Directory, Facts, Hooks, Leg, Records, Speech
 from offhook.calls.routing import route
 from offhook.calls.timeline import Sink, Timeline, log_row
 from offhook.causes import Ending
@@ -71,7 +71,7 @@ class Service:
         call_uuid = self._tools.ids.call_uuid()
         timeline = Timeline(call_uuid, self._tools.clock, self._sinks)
         try:
-            application, failure = await self._route(leg.facts.to_user)
+            application, failure = await self._route(leg.facts)
         except asyncio.CancelledError:
             await closing.shielded(self._refuse(leg, CANCELLED, timeline, None))
             raise
@@ -85,12 +85,12 @@ class Service:
             return
         await self._run(leg, application, timeline, call_uuid)
 
-    async def _route(self, called: str) -> tuple[Application | None, Ending | None]:
+    async def _route(self, facts: Facts) -> tuple[Application | None, Ending | None]:
         """The application, or the ending of a call whose number could not be looked up."""
         try:
-            return await route(called, self._directory, self._tools.settings.default), None
+            return await route(facts, self._directory, self._tools.settings.default), None
         except Exception as error:
-            log.exception("the application of %r could not be looked up", called)
+            log.exception("the application of %r could not be looked up", facts.to_user)
             return None, causes.INTERNAL_ERROR.because(f"the number could not be looked up: {error!r}")
 
     async def _run(self, leg: Leg, application: Application, timeline: Timeline, call_uuid: str) -> None:

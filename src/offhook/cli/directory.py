@@ -46,7 +46,8 @@ def with_store(work: Callable[[Store], Awaitable[T]], config: Path | None, data:
     return asyncio.run(run())
 
 
-async def _main_account(store: Store) -> str:
+async def main_account(store: Store) -> str:
+    """The main account's id; made, and shown once, where there is none yet."""
     account, is_new = await store.ensure_account(None, None)
     if is_new:
         typer.echo(f"account {account.auth_id} token {account.auth_token} (shown once; keep it)", err=True)
@@ -72,7 +73,7 @@ def add_app(
     async def work(store: Store) -> str:
         application = Application(
             app_id=Ids().app_id(),
-            auth_id=await _main_account(store),
+            auth_id=await main_account(store),
             name=name,
             answer_url=answer_url,
             answer_method=answer_method.upper(),
@@ -91,7 +92,7 @@ def list_apps(config: Config = None, data: Data = None) -> None:
     """List the applications."""
 
     async def work(store: Store) -> list[Application]:
-        return list(await store.applications(await _main_account(store)))
+        return list(await store.applications(await main_account(store)))
 
     table = Table("id", "name", "answer URL", "hangup URL", box=None, pad_edge=False)
     for each in with_store(work, config, data):
@@ -123,7 +124,7 @@ def add_number(
     async def work(store: Store) -> None:
         if await store.application(app) is None:
             raise SettingsError(f"there is no application {app}; 'offhook app list' shows them")
-        await store.set_number(number, await _main_account(store), app)
+        await store.set_number(number, await main_account(store), app)
 
     with_store(work, config, data)
 

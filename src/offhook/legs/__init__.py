@@ -20,7 +20,7 @@ from offhook.legs.leg import Leg
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Secrecy, Terms
 from offhook.legs.outgoing import NotAnswered, OutgoingLeg
 from offhook.media import Media
-from offhook.sip import Credentials, IncomingInvite, NameAddr, Stack, Uri
+from offhook.sip import Caller, Credentials, IncomingInvite, NameAddr, Stack, Uri
 from offhook.tasks import beside
 
 __all__ = [
@@ -54,15 +54,17 @@ async def accepting(
     ids: Ids,
     terms: Terms = ANY_TERMS,
     media_timeout_s: float = MEDIA_TIMEOUT_S,
+    caller: Caller | None = None,
 ) -> AsyncIterator[IncomingLeg]:
     """A leg for an INVITE that came in; refused or hung up and freed at the end of the block, if it was not before.
 
     Args:
         terms: the codecs and the secrecy that we agree to; a key for SRTP is made for each leg.
+        caller: who it is, where that was found out.
         media_timeout_s: an answered leg that sends nothing for so long has ended; 0: never.
     """
     host = stack.advertised_host(invite.peer.host)
-    leg = IncomingLeg(invite, media, host=host, identity=_identity(ids), terms=_with_key(terms, ids))
+    leg = IncomingLeg(invite, media, host=host, identity=_identity(ids), terms=_with_key(terms, ids), caller=caller)
     async with (
         beside(leg.pump(), name=f"leg {leg.facts.sip_call_id}"),
         beside(leg.watch_media(media_timeout_s), name=f"media of leg {leg.facts.sip_call_id}"),

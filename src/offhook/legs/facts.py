@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from offhook.sip import HeaderError, NameAddr, Request, Uri
+from offhook.sip import Caller, HeaderError, NameAddr, Request, Uri, trunking
 
 _NUMBER = re.compile(r"\+?[0-9][0-9().\- ]{1,31}")
 _CUSTOM = "x-ph-"
@@ -32,6 +32,16 @@ class LegFacts:
     source: str = ""
     """``host:port/transport`` that the INVITE came from."""
     sip_call_id: str = ""
+    app_id: str | None = None
+    """The application that runs the call whatever was called: an endpoint's own."""
+    fallback_app_id: str | None = None
+    """The application that runs it where the number has none: a trunk's."""
+    auth_user: str | None = None
+    """The name that the caller has proved to have, by digest."""
+    stir_verification: str = "Not Applicable"
+    """``Verified``, ``Not Verified`` or ``Not Applicable`` (reference ``callbacks.md`` section 3)."""
+    stir_attestation: str = "Not Applicable"
+    """``A``, ``B``, ``C`` or ``Not Applicable``."""
 
 
 def called_user(uri: Uri) -> str:
@@ -49,36 +59,81 @@ def party(uri: Uri) -> str:
     return f"sip:{user}@{uri.host}" if user else f"sip:{uri.host}"
 
 
-def read(request: Request, *, source: str) -> LegFacts:
+def read(request: Request, *, source: str, caller: Caller | None = None) -> LegFacts:
     """Read the facts of an INVITE.
+
+    Of a trunk its assertions are believed (RFC 3325), and its numbers are read in its own format; an endpoint is who it has
+    proved to be, whatever From says.
 
     Raises:
         HeaderError: From, To or the request URI is not readable; the core has answered such requests with 400 already.
     """
-    caller = NameAddr.parse(request.header("From") or "")
+    trunk = None if caller is None else caller.trunk
+    told = request.from_ if trunk is None else _asserted(request)
+    from_number, to_number, to_user = party(told.uri), party(request.uri), called_user(request.uri)
+    if trunk is not None:
+        from_number, to_number, to_user = (trunking.understood(trunk, each) for each in (from_number, to_number, to_user))
+    if caller is not None and caller.endpoint is not None:
+        from_number = f"sip:{caller.endpoint.username}@{request.from_.uri.host}"
     return LegFacts(
-        from_number=party(caller.uri),
-        to_number=party(request.uri),
-        to_user=called_user(request.uri),
+        from_number=from_number,
+        to_number=to_number,
+        to_user=to_user,
         to_domain=request.uri.host,
-        caller_name=(caller.display_name or "").strip()[:100] or None,
+        caller_name=(told.display_name or "").strip()[:100] or None,
         forwarded_from=_forwarded_from(request),
         custom_headers=_custom_headers(request),
         source=source,
         sip_call_id=request.header("Call-ID") or "",
+        app_id=caller.app_id if caller is not None and caller.kind == "endpoint" else None,
+        fallback_app_id=caller.app_id if caller is not None and caller.kind == "trunk" else None,
+        auth_user=caller.username if caller is not None else None,
+        stir_verification=_verstat(request) if trunk is not None else "Not Applicable",
     )
 
 
+def _asserted(request: Request) -> NameAddr:
+    """Who calls, as a network says that we trust: P-Asserted-Identity, unless the caller wants to stay unknown (RFC 3325)."""
+    private = {each.strip().lower() for each in (request.header("privacy") or "").split(";")}
+    if not private & {"id", "user", "header"}:
+        for value in request.items("p-asserted-identity"):
+            try:
+                return NameAddr.parse(value, "P-Asserted-Identity")
+            except HeaderError:
+                continue
+    return request.from_
+
+
+_VERSTAT = {"tn-validation-passed": "Verified", "no-tn-validation": "Not Verified", "tn-validation-failed": "Not Verified"}
+
+
+def _verstat(request: Request) -> str:
+    """What a trusted network found when it verified the caller's number (reference ``api.md`` section 13)."""
+    for name in ("p-asserted-identity", "from"):
+        for value in request.items(name):
+            found = re.search(r"verstat=([A-Za-z\-]{1,40})", value)
+            if found is not None:
+                return _VERSTAT.get(found[1].lower(), "Not Applicable")
+    return "Not Applicable"
+
+
 def _forwarded_from(request: Request) -> str | None:
-    """The user part of the first Diversion field (RFC 5806), without ``+``."""
-    diversion = request.header("Diversion")
-    if not diversion:
-        return None
-    try:
-        user = NameAddr.parse(diversion).uri.user
-    except HeaderError:
-        return None
-    return unquote(user).lstrip("+") if user else None
+    """The user part of the first Diversion field (RFC 5806), or else of the first target that the call had (RFC 7044), without
+    ``+``."""
+    for value in request.items("diversion")[:1] or _history(request):
+        try:
+            user = NameAddr.parse(value).uri.user
+        except HeaderError:
+            return None
+        if user:
+            return unquote(user).lstrip("+")
+    return None
+
+
+def _history(request: Request) -> list[str]:
+    """The first entry of History-Info, where there is a second: then the call was sent on from there."""
+    entries = request.items("history-info")
+    return entries[:1] if len(entries) > 1 and called_user(request.uri) not in entries[0] else []
 
 
 def _custom_headers(request: Request) -> dict[str, str]:

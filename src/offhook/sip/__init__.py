@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from offhook.sip import sdp
+from offhook.sip import sdp, trunking
+from offhook.sip.admission import Admission, Caller
 from offhook.sip.core import Core, CoreParts
+from offhook.sip.defence import Defence
 from offhook.sip.digest import Credentials
 from offhook.sip.errors import HeaderError, SdpError, SipBindError, SipParseError
+from offhook.sip.guard import Guard, Secret
 from offhook.sip.headers import Address, CSeq, Via
 from offhook.sip.invite import (
     Acknowledged,
@@ -25,22 +28,30 @@ from offhook.sip.invite import (
     Reinvited,
 )
 from offhook.sip.message import Message, Request, Response, parse_message
+from offhook.sip.registrar import Reach, Registrar
+from offhook.sip.requests import IncomingRequest
 from offhook.sip.stack import SipSettings, Stack
 from offhook.sip.tls import Tls, TlsFiles
+from offhook.sip.trunking import Trunks
 from offhook.sip.uri import NameAddr, Uri
 
 __all__ = [
     "Acknowledged",
     "Address",
+    "Admission",
     "Answered",
     "CSeq",
+    "Caller",
     "Cancelled",
     "Core",
     "CoreParts",
     "Credentials",
+    "Defence",
     "Ended",
+    "Guard",
     "HeaderError",
     "IncomingInvite",
+    "IncomingRequest",
     "InfoReceived",
     "InviteDialog",
     "InviteEvent",
@@ -50,20 +61,25 @@ __all__ = [
     "OutgoingInvite",
     "Progressed",
     "Rang",
+    "Reach",
     "Reanswered",
     "Refused",
+    "Registrar",
     "Reinvited",
     "Request",
     "Response",
     "SdpError",
+    "Secret",
     "SipBindError",
     "SipParseError",
     "SipSettings",
     "Stack",
     "Tls",
     "TlsFiles",
+    "Trunks",
     "Uri",
     "Via",
     "parse_message",
     "sdp",
+    "trunking",
 ]

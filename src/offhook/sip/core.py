@@ -16,6 +16,7 @@ from offhook.sip.fitness import ALLOW
 from offhook.sip.headers import MAGIC, Address
 from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite, Phase
 from offhook.sip.message import Message, Request, Response, has_tag, parse_message, respond
+from offhook.sip.requests import IncomingRequest
 from offhook.sip.sending import Sending
 from offhook.sip.timers import Timer, Timers
 from offhook.sip.transaction import ClientTransaction, InviteServer, NonInviteServer, State, Transaction
@@ -47,6 +48,10 @@ class CoreParts:
     """The host and port of ours that this peer reaches us at."""
     on_invite: Callable[[IncomingInvite], None]
     """A new INVITE came in; its owner answers or refuses it."""
+    on_request: Callable[[IncomingRequest], None] | None = None
+    """A REGISTER came in; without this they get 405."""
+    hears: Callable[[Address, Request | None], bool] = lambda _source, _request: True
+    """Whether a message of this address is looked at; asked again with each new request outside of a dialog."""
     user_agent: str = "Offhook"
     locate: Callable[[Address, Located], None] = _as_it_is
     """Make an IP address of a host name, now or later; with ``None`` and the reason when there is none."""
@@ -80,6 +85,9 @@ class Core:
     def receive(self, data: bytes, source: Address) -> None:
         """Take one message. Nothing that a peer can send raises."""
         message: Message | None = None
+        if not self.parts.hears(source, None):
+            self.dropped += 1
+            return
         try:
             message = parse_message(data, stream=source.framed)
             if isinstance(message, Response):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from offhook.sip.errors import HeaderError
 
-_HASHES: dict[str, Callable[[bytes], str]] = {
+HASHES: dict[str, Callable[[bytes], str]] = {
     "md5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
     "sha-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
@@ -39,7 +39,7 @@ class Challenge:
     def parse(cls, text: str) -> Challenge:
         """Read one value; raise ``HeaderError`` when it is not a Digest challenge."""
         scheme, _, rest = text.strip().partition(" ")
-        pairs = _pairs(rest)
+        pairs = read_pairs(rest)
         if scheme.lower() != "digest" or "realm" not in pairs or "nonce" not in pairs:
             raise HeaderError("WWW-Authenticate", text, "a Digest challenge with realm and nonce")
         return cls(
@@ -54,7 +54,7 @@ class Challenge:
     @property
     def supported(self) -> bool:
         """Whether we can answer it: MD5 or SHA-256, and qop auth or none."""
-        return self.algorithm.lower() in _HASHES and (not self.qop or "auth" in self.qop)
+        return self.algorithm.lower() in HASHES and (not self.qop or "auth" in self.qop)
 
 
 def choose(values: list[str]) -> Challenge | None:
@@ -71,7 +71,7 @@ def choose(values: list[str]) -> Challenge | None:
 
 def authorize(challenge: Challenge, credentials: Credentials, *, method: str, uri: str, cnonce: str, count: int = 1) -> str:
     """The value of Authorization or Proxy-Authorization that answers a challenge."""
-    digest = _HASHES[challenge.algorithm.lower()]
+    digest = HASHES[challenge.algorithm.lower()]
 
     def hashed(*parts: str) -> str:
         return digest(":".join(parts).encode())
@@ -97,7 +97,7 @@ def authorize(challenge: Challenge, credentials: Credentials, *, method: str, ur
     return "Digest " + ", ".join(fields)
 
 
-def _pairs(text: str) -> dict[str, str]:
+def read_pairs(text: str) -> dict[str, str]:
     """``name=value, …`` up to the first thing that is neither."""
     pairs: dict[str, str] = {}
     position = 0

@@ -24,9 +24,9 @@ class Refusal(NamedTuple):
     reason: str | None = None
 
 
-def unfit(request: Request) -> Refusal | None:
+def unfit(request: Request, methods: frozenset[str] = METHODS) -> Refusal | None:
     """What is wrong with any request other than ACK and CANCEL, in the order of section 8.2; ``None`` for a fit one."""
-    if request.method not in METHODS:
+    if request.method not in methods:
         return Refusal(405, (("Allow", ALLOW),))
     try:
         uri = request.uri

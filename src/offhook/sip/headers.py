@@ -23,6 +23,15 @@ class Address:
     name: str = field(default="", compare=False)
     """The host as it was named before it was looked up: what a certificate must be for."""
 
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read what ``str`` gives; raise ``ValueError`` when it is something else."""
+        place, slash, transport = text.rpartition("/")
+        host, colon, port = place.rpartition(":")
+        if not slash or not colon or not port.isdigit():
+            raise ValueError(f"{text!r} is not host:port/transport")
+        return cls(host.strip("[]"), int(port), transport)
+
     @property
     def reliable(self) -> bool:
         """Whether the transport retransmits by itself."""

@@ -19,10 +19,13 @@ from offhook.sip.digest import Credentials
 from offhook.sip.errors import SipBindError
 from offhook.sip.headers import Address
 from offhook.sip.invite import IncomingInvite, OutgoingInvite
+from offhook.sip.message import Request, Response
 from offhook.sip.names import Network, OwnAddress, Resolver
+from offhook.sip.requests import Correspondence, IncomingRequest
 from offhook.sip.tls import Tls
 from offhook.sip.transaction import NonInviteClient
 from offhook.sip.transports import HANDSHAKE_S, Datagrams, Streams
+from offhook.sip.trunking import NoAnswer
 from offhook.sip.uri import NameAddr, Uri
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,33 @@ class SipSettings:
     """How long ``aclose`` waits for the answers to a last BYE or CANCEL."""
 
 
+class Asking:
+    """``Correspondence`` for those who wait."""
+
+    def __init__(self, made: Correspondence) -> None:
+        self._made = made
+
+    @property
+    def contact(self) -> str:
+        """Our Contact, as the server reaches us."""
+        return self._made.core.contact(self._made.peer, self._made.dialog.local.uri.user)
+
+    async def ask(self, method: str, headers: Sequence[tuple[str, str]] = ()) -> Response:
+        """Send a request and wait for its final response. Raises ``NoAnswer``."""
+        waiting: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def answered(response: Response) -> None:
+            if not waiting.done():
+                waiting.set_result(response)
+
+        def failed(why: str) -> None:
+            if not waiting.done():
+                waiting.set_exception(NoAnswer(why))
+
+        self._made.send(method, headers, answered, failed)
+        return await waiting
+
+
 class Stack:
     """SIP over UDP and TCP on one port, over TLS on another, and over the WebSockets that an HTTP server hands in."""
 
@@ -61,6 +91,8 @@ class Stack:
         public_networks: Sequence[tuple[Network, str]] = (),
         tls: Tls | None = None,
         tls_port: int | None = None,
+        on_request: Callable[[IncomingRequest], None] | None = None,
+        hears: Callable[[Address, Request | None], bool] | None = None,
         user_agent: str = "Offhook",
         settings: SipSettings = SipSettings(),
     ) -> None:
@@ -71,6 +103,8 @@ class Stack:
         public_host: what peers are told instead of the address that they are reached from.
         public_networks: what peers of some networks are told instead of that.
         tls: for connections that we open; with a certificate also for those that come in.
+        on_request: called with each REGISTER; without it they get 405.
+        hears: whether a message of an address is looked at (``CoreParts.hears``).
         tls_port: where those are listened for; ``None``: nowhere, 0: any free one.
         """
         self.port = port
@@ -100,6 +134,8 @@ class Stack:
                 token=ids.token,
                 local=self._local,
                 on_invite=self._arrived,
+                on_request=on_request,
+                hears=hears or (lambda _source, _request: True),
                 user_agent=user_agent,
                 locate=self._resolver.locate,
                 connected=self._streams.__contains__,
@@ -272,6 +308,30 @@ class Stack:
             route=route,
             flow=flow,
         )
+
+    def correspondence(
+        self,
+        target: Uri,
+        *,
+        sender: NameAddr,
+        credentials: Credentials | None = None,
+        route: Sequence[NameAddr] = (),
+        transport: str | None = None,
+    ) -> Asking:
+        """A way to send a server requests that belong to no dialog: REGISTER, OPTIONS.
+
+        Args:
+            target: the request URI.
+            sender: From, and To.
+        """
+        made = Correspondence(
+            self.core, target, sender=sender, recipient=sender, credentials=credentials, route=route, transport=transport
+        )
+        return Asking(made)
+
+    def ping(self, octets: bytes, address: Address) -> None:
+        """Send octets that are no message: they keep a NAT's binding open."""
+        self._transmit(octets, address)
 
     def advertised_host(self, peer_host: str) -> str:
         """The address of ours that ``peer_host`` should use: the public one, or the local one that leads there."""

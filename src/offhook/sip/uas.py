@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from offhook.sip.dialog import DEFAULT_PORTS, Dialog
-from offhook.sip.fitness import ACCEPT, ALLOW, SUPPORTED, Refusal, unfit, unfit_content
+from offhook.sip.fitness import ACCEPT, ALLOW, METHODS, SUPPORTED, Refusal, unfit, unfit_content
 from offhook.sip.headers import Address
 from offhook.sip.invite import (
     Acknowledged,
@@ -21,6 +21,7 @@ from offhook.sip.invite import (
 )
 from offhook.sip.message import SDP, Fields, Request, Response, respond
 from offhook.sip.names import is_address
+from offhook.sip.requests import IncomingRequest
 from offhook.sip.transaction import T1, T2, TIMEOUT, InviteServer, NonInviteServer, State
 
 if TYPE_CHECKING:
@@ -73,10 +74,15 @@ class Uas:
         if request.method == "CANCEL":
             self._cancel(request, key, reply_to)
             return
-        refusal = unfit(request)
+        tag = request.to.tag
+        if tag is None and not self._core.parts.hears(source, request):
+            self._core.dropped += 1
+            return
+        registering = request.method == "REGISTER" and self._core.parts.on_request is not None
+        refusal = unfit(request, METHODS | {"REGISTER"} if registering else METHODS)
         usage = None
-        if refusal is None and request.to.tag is not None:
-            usage = self._core.dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
+        if refusal is None and tag is not None:
+            usage = self._core.dialogs.get((request.call_id, tag, request.from_.tag or ""))
             refusal = Refusal(481) if usage is None else None
         if refusal is not None:
             self._refuse(request, reply_to, refusal)
@@ -84,6 +90,8 @@ class Uas:
             self._within(usage, request, key, source, reply_to)
         elif request.method == "INVITE":
             self._invite(request, key, source, reply_to)
+        elif registering and self._core.parts.on_request is not None:
+            self._core.parts.on_request(IncomingRequest(self._core, request, key, source, reply_to))
         elif request.method == "OPTIONS":
             self._core.reply(request, reply_to, self._core.answer(request, 200, headers=_capabilities()))
         else:
@@ -331,7 +339,8 @@ def flow_of(request: Request, source: Address) -> Address | None:
     contact = request.contact.uri
     if source.transport in {"ws", "wss"}:
         return source
-    return source if is_address(contact.host) and contact.host != source.host else None
+    misled = request.via.host != source.host if is_address(request.via.host) else source.reliable
+    return source if misled and is_address(contact.host) and contact.host != source.host else None
 
 
 def _capabilities() -> Fields:

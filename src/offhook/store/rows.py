@@ -52,4 +52,6 @@ def _inward(value: Any) -> Any:
 
 
 def _outward(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

@@ -21,6 +21,7 @@ from offhook.store.database import Database, StoreError
 from offhook.store.migrate import migrate
 from offhook.store.rows import row_of, utc, value_of
 from offhook.store.shelf import OutboxShelf
+from offhook.store.telephony import TelephonyShelf
 from offhook.store.writer import Writer
 
 ROUTES_FRESH_S = 1.0
@@ -62,6 +63,8 @@ class Store:
         self._tokens: dict[str, str] = {}
         self.outbox = OutboxShelf(database, self._writer)
         """Where notifications wait."""
+        self.telephony = TelephonyShelf(database)
+        """Endpoints, registrations, trunks."""
 
     @classmethod
     async def open(cls, where: Path | str, *, clock: Clock) -> Store:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -123,4 +123,60 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
     Column("finished_at", DateTime, nullable=False),
+)
+
+sip_endpoints = Table(
+    "sip_endpoints",
+    metadata,
+    Column("username", String(64), primary_key=True),
+    Column("auth_id", ForeignKey("accounts.auth_id"), nullable=False, index=True),
+    Column("endpoint_id", String(14), nullable=False, unique=True),
+    Column("alias", String(100), nullable=False),
+    Column("ha1_md5", String(32), nullable=False),
+    Column("ha1_sha256", String(64), nullable=False),
+    Column("app_id", ForeignKey("applications.app_id", ondelete="SET NULL")),
+)
+
+sip_bindings = Table(
+    "sip_bindings",
+    metadata,
+    Column("username", String(64), primary_key=True),
+    Column("instance", Text, primary_key=True),
+    Column("contact", Text, nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+    Column("path", JSON, nullable=False),
+    Column("natted", Boolean, nullable=False),
+    Column("priority", Float, nullable=False),
+    Column("user_agent", Text, nullable=False),
+)
+
+trunks = Table(
+    "trunks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("auth_id", ForeignKey("accounts.auth_id"), nullable=False, index=True),
+    Column("host", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("transport", String(4)),
+    Column("proxy", Text),
+    Column("username", Text),
+    Column("password", Text),
+    Column("register", Boolean, nullable=False),
+    Column("addresses", JSON, nullable=False),
+    Column("inbound_username", Text),
+    Column("inbound_md5", String(32)),
+    Column("inbound_sha256", String(64)),
+    Column("app_id", ForeignKey("applications.app_id", ondelete="SET NULL")),
+    Column("prefixes", JSON, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("max_calls", Integer),
+    Column("max_calls_per_second", Float),
+    Column("number_format", String(8), nullable=False),
+    Column("codecs", JSON, nullable=False),
+    Column("srtp", String(8)),
+    Column("options_s", Float, nullable=False),
 )

@@ -31,6 +31,11 @@ class Party:
     custom_headers: Mapping[str, str] = field(default_factory=dict)
     source: str = "192.0.2.7:5060/udp"
     sip_call_id: str = "a84b4c76e66710@192.0.2.7"
+    app_id: str | None = None
+    fallback_app_id: str | None = None
+    auth_user: str | None = None
+    stir_verification: str = "Not Applicable"
+    stir_attestation: str = "Not Applicable"
 
 
 @dataclass(frozen=True, slots=True)

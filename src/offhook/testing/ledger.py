@@ -58,6 +58,10 @@ class Ledger:
             raise OSError("the directory cannot be read")
         return self.applications.get(called)
 
+    async def application(self, app_id: str) -> Application | None:
+        """An application by its id."""
+        return next((each for each in self.applications.values() if each.app_id == app_id), None)
+
     def timeline(self, call_uuid: str) -> list[TimelineRow]:
         """A call's events in order."""
         return [row for row in self.rows if row.call_uuid == call_uuid]

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from offhook import __version__
 from offhook.api import HttpServer
@@ -19,13 +18,16 @@ from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
 from offhook.ids import Ids
-from offhook.legs import Secrecy, Terms, accepting
 from offhook.media import Clips, Media
+from offhook.node.reception import Reception
+from offhook.node.telephony import Telephony
 from offhook.records import Application
 from offhook.settings import Settings
-from offhook.sip import IncomingInvite, Stack, Tls, TlsFiles
+from offhook.sip import Stack, Tls, TlsFiles
 from offhook.speech import Speech
 from offhook.store import Account, Store
+
+__all__ = ["USER_AGENT", "Node", "Parts", "running"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Parts:
     service: Service
     stack: Stack
     http: HttpServer
+    telephony: Telephony
 
 
 class Node:
@@ -76,51 +79,6 @@ class Node:
             f"ready: SIP {sip}:{self.parts.stack.port} (UDP, TCP){tls}, {web} {self.settings.http.host}:{self.parts.http.port}, "
             f"RTP {self.settings.rtp_ports[0]}-{self.settings.rtp_ports[1]}, voices {voices}, calls answered by {answered}"
         )
-
-
-class Reception:
-    """Takes INVITEs: refuses what there is no room for, and runs each call beside the others."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._terms = Terms(settings.codecs, cast(Secrecy, settings.srtp))
-        self._group: asyncio.TaskGroup | None = None
-        self._parts: Parts | None = None
-        self._running = 0
-        self.open = False
-        """Whether new calls are taken."""
-
-    def opens(self, group: asyncio.TaskGroup, parts: Parts) -> None:
-        """Take calls from now on, each as a task of ``group``."""
-        self._group, self._parts, self.open = group, parts, True
-
-    def take(self, invite: IncomingInvite) -> None:
-        """An INVITE came in."""
-        if self._group is None or self._parts is None or not self.open or self._full(self._parts):
-            invite.refuse(503, headers=[("Retry-After", "10")])
-            return
-        self._running += 1
-        self._group.create_task(self._run(invite, self._parts), name=f"call {invite.call_id}")
-
-    def _full(self, parts: Parts) -> bool:
-        """As many calls as are allowed, or as the media engine can keep in time: those that run go first."""
-        return self._running >= self._settings.max_calls or parts.media.busy
-
-    async def _run(self, invite: IncomingInvite, parts: Parts) -> None:
-        """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""
-        try:
-            async with accepting(
-                *(invite, parts.stack, parts.media),
-                ids=Ids(),
-                terms=self._terms,
-                media_timeout_s=self._settings.media_timeout_s,
-            ) as leg:
-                await parts.service.arrive(leg)
-        except Exception:
-            log.exception("call %s met a defect of ours", invite.call_id)
-            invite.refuse(500)
-        finally:
-            self._running -= 1
 
 
 @asynccontextmanager
@@ -168,7 +126,8 @@ async def running(
         recovered = await service.recover()
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
-        reception = Reception(settings)
+        telephony = Telephony(settings, store, clock, ids)
+        reception = Reception(settings, telephony.admission)
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = Stack(
             host=settings.sip.host,
@@ -180,6 +139,8 @@ async def running(
             ids=ids,
             clock=clock,
             on_invite=reception.take,
+            on_request=telephony.request,
+            hears=telephony.hears,
             user_agent=USER_AGENT,
         )
         http = HttpServer(
@@ -193,9 +154,11 @@ async def running(
         opened.push_async_callback(http.aclose)
         await stack.start()
         opened.push_async_callback(stack.aclose)
-        parts = Parts(store, hooks, media, speech, service, stack, http)
+        await telephony.start(stack)
+        opened.push_async_callback(telephony.aclose)
+        parts = Parts(store, hooks, media, speech, service, stack, http, telephony)
         # Last in, first out: every call has ended before anything that it stands on is closed.
-        reception.opens(await opened.enter_async_context(asyncio.TaskGroup()), parts)
+        reception.opens(await opened.enter_async_context(asyncio.TaskGroup()), stack, media, service)
         try:
             yield Node(settings, account, account_is_new=is_new, parts=parts, ids=ids)
         finally:

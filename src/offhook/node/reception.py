@@ -1,0 +1,75 @@
+"""Where calls come in: who may, whether there is room, and the task that each one runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import cast
+
+from offhook.calls import Service
+from offhook.ids import Ids
+from offhook.legs import Secrecy, Terms, accepting
+from offhook.media import Media
+from offhook.records import Trunk
+from offhook.settings import Settings
+from offhook.sip import Admission, IncomingInvite, Stack
+
+log = logging.getLogger(__name__)
+
+
+class Reception:
+    """Takes INVITEs: refuses what there is no room for, and runs each call beside the others."""
+
+    def __init__(self, settings: Settings, admission: Admission) -> None:
+        self._settings = settings
+        self._admission = admission
+        self._terms = Terms(settings.codecs, cast("Secrecy", settings.srtp))
+        self._group: asyncio.TaskGroup | None = None
+        self._parts: tuple[Stack, Media, Service] | None = None
+        self._running = 0
+        self.open = False
+        """Whether new calls are taken."""
+
+    def opens(self, group: asyncio.TaskGroup, stack: Stack, media: Media, service: Service) -> None:
+        """Take calls from now on, each as a task of ``group``."""
+        self._group, self._parts, self.open = group, (stack, media, service), True
+
+    def take(self, invite: IncomingInvite) -> None:
+        """An INVITE came in."""
+        if self._group is None or self._parts is None or not self.open or self._full(self._parts[1]):
+            invite.refuse(503, headers=[("Retry-After", "10")])
+            return
+        self._running += 1
+        self._group.create_task(self._run(invite, *self._parts), name=f"call {invite.call_id}")
+
+    def _full(self, media: Media) -> bool:
+        """As many calls as are allowed, or as the media engine can keep in time: those that run go first."""
+        return self._running >= self._settings.max_calls or media.busy
+
+    async def _run(self, invite: IncomingInvite, stack: Stack, media: Media, service: Service) -> None:
+        """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""
+        try:
+            caller = await self._admission.admit(invite)
+            if caller is None:
+                return
+            async with accepting(
+                *(invite, stack, media),
+                ids=Ids(),
+                terms=terms_of(caller.trunk, self._terms),
+                media_timeout_s=self._settings.media_timeout_s,
+                caller=caller,
+            ) as leg:
+                await service.arrive(leg)
+        except Exception:
+            log.exception("call %s met a defect of ours", invite.call_id)
+            invite.refuse(500)
+        finally:
+            self._running -= 1
+
+
+def terms_of(trunk: Trunk | None, terms: Terms) -> Terms:
+    """What is agreed to with a trunk: its own codecs and secrecy, where it has any."""
+    if trunk is None:
+        return terms
+    return replace(terms, codecs=trunk.codecs or terms.codecs, srtp=cast("Secrecy", trunk.srtp or terms.srtp))

@@ -1,0 +1,124 @@
+"""Whom a node knows in the SIP world: its endpoints, its trunks, and whom it does not listen to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import suppress
+
+from offhook.clock import Clock
+from offhook.ids import Ids
+from offhook.records import SipEndpoint, Trunk
+from offhook.settings import Settings
+from offhook.sip import (
+    Address,
+    Admission,
+    Defence,
+    Guard,
+    IncomingRequest,
+    NameAddr,
+    Registrar,
+    Request,
+    Stack,
+    Trunks,
+    Uri,
+    trunking,
+)
+from offhook.store import Store
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 1.0
+"""An endpoint that another process changes is known within this time."""
+TRUNKS_S = 2.0
+"""And a trunk within this."""
+MAX_CACHED = 20_000
+
+
+class Telephony:
+    """Wires the registrar, the admission of calls and the trunks to the store and the stack."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._domain = settings.sip_domain
+        self._known: dict[str, tuple[SipEndpoint | None, float]] = {}
+        self._stack: Stack | None = None
+        self._polling: asyncio.Task[None] | None = None
+        self.guard = Guard(settings.sip_realm, secrets.token_bytes(32), clock.now, ids.token)
+        self.defence = Defence(clock.now, self._trusted)
+        self.admission = Admission(self.guard, self.endpoint, self.defence, settings.strangers)
+        self.registrar = Registrar(self.guard, self.endpoint, store.telephony.set_bindings, self._ping, clock, self.defence)
+        self.trunks = Trunks(self._correspond, clock)
+
+    async def start(self, stack: Stack) -> None:
+        """The stack listens: go on with the registrations of the last run, and begin with the trunks."""
+        self._stack = stack
+        self.registrar.start(await self._store.telephony.bindings(self._clock.wall()))
+        await self._use_trunks()
+        self._polling = asyncio.get_running_loop().create_task(self._poll(), name="trunks")
+
+    async def aclose(self) -> None:
+        """Take back our registrations, write down those of others. The stack must still be there."""
+        if self._polling is not None:
+            self._polling.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._polling
+        await self.trunks.aclose()
+        await self.registrar.aclose()
+
+    def hears(self, source: Address, request: Request | None) -> bool:
+        """Whether a message is looked at (``CoreParts.hears``)."""
+        if request is None:
+            return not self.defence.ignores(source.host)
+        return self.defence.takes(source.host, request.header("user-agent") or "")
+
+    def request(self, incoming: IncomingRequest) -> None:
+        """A REGISTER."""
+        self.registrar.take(incoming)
+
+    async def endpoint(self, username: str) -> SipEndpoint | None:
+        """An endpoint by its name; remembered for a second."""
+        if not username[:1].isalpha() or len(username) > 64:
+            return None  # most callers are numbers
+        known = self._known.get(username)
+        if known is None or known[1] <= self._clock.now():
+            if len(self._known) >= MAX_CACHED:
+                self._known.clear()
+            known = await self._store.telephony.endpoint(username), self._clock.now() + FRESH_S
+            self._known[username] = known
+        return known[0]
+
+    def _trusted(self, host: str) -> bool:
+        return self.admission.trunk_at(host) is not None or self.registrar.knows(host)
+
+    def _ping(self, octets: bytes, address: Address) -> None:
+        if self._stack is not None:
+            self._stack.ping(octets, address)
+
+    def _correspond(self, trunk: Trunk, user: str) -> trunking.Correspondent:
+        assert self._stack is not None
+        bare = trunking.target(trunk, "")
+        ours = self._domain or self._stack.advertised_host(bare.host)
+        sender = Uri(host=bare.host if user == trunk.username else ours, user=user)
+        return self._stack.correspondence(
+            Uri(host=bare.host, port=bare.port, parameters=bare.parameters),
+            sender=NameAddr(sender),
+            credentials=trunking.credentials(trunk),
+            route=trunking.way(trunk),
+            transport=trunk.transport,
+        )
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(TRUNKS_S)
+            try:
+                await self._use_trunks()
+            except Exception:
+                log.exception("the trunks could not be read; those that are known stay in use")
+
+    async def _use_trunks(self) -> None:
+        trunks = await self._store.telephony.trunks()
+        self.admission.use(trunks)
+        self.trunks.use(trunks)
