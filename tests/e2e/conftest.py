@@ -42,8 +42,8 @@ def start_node(tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
     """Start nodes with other options; they are stopped at the end."""
     started: list[NodeProcess] = []
 
-    def start(*arguments: str) -> NodeProcess:
-        started.append(NodeProcess(tmp_path / f"data{len(started)}", *arguments))
+    def start(*arguments: str, **settings: str) -> NodeProcess:
+        started.append(NodeProcess(tmp_path / f"data{len(started)}", *arguments, **settings))
         return started[-1]
 
     yield start

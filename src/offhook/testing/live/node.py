@@ -54,15 +54,22 @@ def free_port() -> int:
 
 
 class NodeProcess:
-    """``offhook serve --dev`` on free loopback ports, with a data folder of its own."""
+    """``offhook serve --dev`` on free loopback ports, with a data folder of its own.
 
-    def __init__(self, data: Path, *arguments: str) -> None:
+    Args:
+        data: that folder; made when absent.
+        arguments: more options.
+        settings: more settings, by their names.
+    """
+
+    def __init__(self, data: Path, *arguments: str, **settings: str) -> None:
         self.data = data
         self.sip_port, self.http_port = free_port(), free_port()
         low = _FIRST_RTP_PORT + next(_blocks) % _BLOCKS * _RTP_PORTS
         self.rtp_ports = range(low, low + _RTP_PORTS)
         self.log = data.parent / f"{data.name}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
+        environment |= {f"OFFHOOK_{name.upper()}": value for name, value in settings.items()}
         command = [
             *(str(Path(sys.executable).parent / "offhook"), "serve", "--dev", "--data", str(data)),
             *("--sip", f"{LOOPBACK}:{self.sip_port}", "--http", f"{LOOPBACK}:{self.http_port}"),
@@ -94,6 +101,13 @@ class NodeProcess:
     def uri(self, user: str = "14155550199") -> str:
         """Whom to call."""
         return f"sip:{user}@{LOOPBACK}:{self.sip_port}"
+
+    @property
+    def tls_port(self) -> int:
+        """Where SIP over TLS listens."""
+        found = re.search(r"TLS (\d+)", " ".join(self.output))
+        assert found is not None, self.output
+        return int(found[1])
 
     def records(self) -> list[CallRecord]:
         """All call records, the newest first."""

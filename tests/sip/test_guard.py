@@ -1,0 +1,111 @@
+"""Digest authentication as the server: what a client of another make answers is right, everything else is not."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.auth import HTTPDigestAuth
+
+from offhook.sip import Guard, Request, Secret
+from offhook.sip.guard import NONCE_S, Verdict
+
+SECRET = Secret.of("alice", "offhook", "open sesame")
+URI = "sip:example.com"
+
+
+class Desk:
+    """A guard with a clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.tokens = iter(range(10**9))
+        self.guard = Guard("offhook", b"k" * 32, lambda: self.now, lambda length: f"{next(self.tokens):0{length}x}")
+
+    def challenge(self, algorithm: str = "SHA-256") -> dict[str, str]:
+        values = [value for _, value in self.guard.challenges()]
+        value = next(each for each in values if f"algorithm={algorithm}," in each)
+        return dict(part.split("=", 1) for part in value.removeprefix("Digest ").replace('"', "").split(", "))
+
+    def check(self, authorization: str, method: str = "REGISTER", secret: Secret | None = SECRET) -> Verdict:
+        answer = self.guard.read(Request(method, URI, [("Authorization", authorization)]))
+        return Verdict.ABSENT if answer is None else self.guard.check(answer, method, secret)
+
+
+def answered(challenge: dict[str, str], password: str = "open sesame", method: str = "REGISTER", count: int = 1) -> str:
+    """What a well-known HTTP client answers: digest is the same there."""
+    client = HTTPDigestAuth("alice", password)
+    client.init_per_thread_state()
+    client._thread_local.chal = challenge
+    client._thread_local.last_nonce = challenge["nonce"]
+    client._thread_local.nonce_count = count - 1
+    # It takes a path: of a SIP URI without one there is none, and "/" is what it puts there.
+    header = client.build_digest_header(method, f"http://h/{URI}")
+    assert header is not None
+    return header
+
+
+@pytest.mark.parametrize("algorithm", ["SHA-256", "MD5"])
+def test_what_another_client_answers_is_right(algorithm: str) -> None:
+    desk = Desk()
+    assert desk.check(answered(desk.challenge(algorithm))) is Verdict.RIGHT
+
+
+def test_the_strongest_algorithm_comes_first_and_both_have_a_nonce() -> None:
+    fields = Desk().guard.challenges()
+    assert [name for name, _ in fields] == ["WWW-Authenticate"] * 2
+    assert ["SHA-256" in value for _, value in fields] == [True, False]
+
+
+def test_a_wrong_password_a_wrong_method_and_an_unknown_user_are_wrong() -> None:
+    desk = Desk()
+    assert desk.check(answered(desk.challenge(), "another")) is Verdict.WRONG
+    assert desk.check(answered(desk.challenge(), method="INVITE")) is Verdict.WRONG
+    assert desk.check(answered(desk.challenge()), secret=None) is Verdict.WRONG
+
+
+def test_an_answer_is_good_once_and_its_nonce_as_long_as_its_counter_grows() -> None:
+    desk = Desk()
+    challenge = desk.challenge()
+    first = answered(challenge)
+    assert desk.check(first) is Verdict.RIGHT
+    assert desk.check(first) is Verdict.STALE
+    assert desk.check(answered(challenge, count=3)) is Verdict.RIGHT
+    assert desk.check(answered(challenge, count=2)) is Verdict.STALE
+
+
+def test_an_old_nonce_is_stale_and_one_of_another_run_is_none() -> None:
+    desk = Desk()
+    challenge = desk.challenge()
+    desk.now += NONCE_S + 1
+    assert desk.check(answered(challenge)) is Verdict.STALE
+    assert (
+        Guard("offhook", b"x" * 32, lambda: 1000.0, lambda n: "0" * n).read(
+            Request("REGISTER", URI, [("Authorization", answered(challenge))])
+        )
+        is None
+    )
+
+
+def test_a_client_of_rfc_2069_is_right_once() -> None:
+    desk = Desk()
+    nonce = desk.challenge("MD5")["nonce"]
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()
+
+    response = md5(f"{md5('alice:offhook:open sesame')}:{nonce}:{md5(f'REGISTER:{URI}')}")
+    value = f'Digest username="alice", realm="offhook", nonce="{nonce}", uri="{URI}", response="{response}"'
+    assert desk.check(value) is Verdict.RIGHT
+    assert desk.check(value) is Verdict.STALE
+
+
+@given(st.text(max_size=300))
+def test_whatever_stands_there_is_absent_or_wrong(text: str) -> None:
+    desk = Desk()
+    assert desk.check(text) is Verdict.ABSENT
+    nonce = desk.challenge()["nonce"]
+    value = f'Digest username="alice", realm="offhook", nonce="{nonce}", uri="{URI}", response="{text}"'
+    assert desk.check(value) in {Verdict.ABSENT, Verdict.WRONG}
