@@ -10,7 +10,7 @@ from offhook.legs import facts, offer_answer
 from offhook.legs.leg import Leg, reason_header
 from offhook.legs.offer_answer import Agreement, NoCommonCodec, Terms
 from offhook.media import Media
-from offhook.sip import Acknowledged, Caller, Cancelled, IncomingInvite, InviteEvent, SdpError, sdp
+from offhook.sip import Acknowledged, Caller, Cancelled, EarlyAnswer, IncomingInvite, InviteEvent, SdpError, sdp
 
 
 class IncomingLeg(Leg):
@@ -59,9 +59,9 @@ class IncomingLeg(Leg):
         self._refuse_if_gone()
         if self.early or self.answered:
             return
-        if self._offer is None:
-            # Without an offer a 183 would have to carry ours, reliably (RFC 3262); the caller gets plain ringing.
-            self._note(Noted("no early media: the INVITE came without an offer"))
+        if self._offer is None and not self._invite.reliable:
+            # The 183 would have to carry our offer, and that must not be lost (RFC 3262): the caller gets plain ringing.
+            self._note(Noted("no early media: the INVITE came without an offer, and without 100rel"))
             self.ring()
             return
         self.early = True
@@ -77,7 +77,8 @@ class IncomingLeg(Leg):
         self._refuse_if_gone()
         if self.answered:
             return
-        self._invite.accept(self._describe())
+        agreed_early = self._offer is None and self._agreement is not None
+        self._invite.accept(b"" if agreed_early else self._describe())
         self.answered = True
         self._note(CallAnswered())
 
@@ -118,6 +119,8 @@ class IncomingLeg(Leg):
         match event:
             case Cancelled(reason=reason):
                 self._finish(causes.CALLER_GAVE_UP.because(reason or ""))
+            case EarlyAnswer(body=body):
+                self._late_answer(body)
             case Acknowledged(body=body):
                 if self._offer is None and self._agreement is None:
                     self._late_answer(body)
@@ -129,7 +132,7 @@ class IncomingLeg(Leg):
         if agreement is not None:
             self._connect(agreement)
             return
-        self._note(Noted("the ACK carries no usable answer to our offer: there is no audio path", level="error"))
+        self._note(Noted("there is no usable answer to our offer, and so no audio path", level="error"))
         self._invite.bye([reason_header(causes.NO_COMMON_CODEC)])
         self._finish(causes.NO_COMMON_CODEC)
 

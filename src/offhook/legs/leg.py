@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from offhook.legs import offer_answer
 from offhook.legs.facts import LegFacts
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Terms
 from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer, Srtp, Tap
-from offhook.sip import Ended, InviteDialog, InviteEvent, Lost, Reinvited, SdpError, sdp
+from offhook.sip import Ended, InfoReceived, InviteDialog, InviteEvent, Lost, Reinvited, SdpError, sdp
 
 MAX_HELD_EVENTS = 64
 """Timeline events kept while nobody observes yet."""
@@ -223,6 +224,14 @@ class Leg:
                 self._finish(causes.SOCKET_LOST.because(why))
             case Reinvited(body=body):
                 self._reinvited(body)
+            case InfoReceived(content_type=content_type, body=body):
+                self._informed(content_type, body)
+
+    def _informed(self, content_type: str, body: bytes) -> None:
+        """A key that was told by INFO, as many desk phones and gateways can be set to do."""
+        told = info_key(content_type, body)
+        if told is not None and self._channel is not None and not self.gone:
+            self._channel.pressed(*told, via="info")
 
     def _reinvited(self, body: bytes) -> None:
         """Hold, resume, a new address: answer it; a bad one is refused and changes nothing (RFC 3261 section 14.2)."""
@@ -247,6 +256,28 @@ class Leg:
             self._observe(event)
         elif len(self._held) < MAX_HELD_EVENTS:
             self._held.append(event)
+
+
+_SIGNAL = re.compile(r"^\s*signal\s*=\s*([0-9A-Da-d*#])\s*$", re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(r"^\s*duration\s*=\s*(\d{1,5})\s*$", re.IGNORECASE | re.MULTILINE)
+_INFO_KEY_MS = 160
+
+
+def info_key(content_type: str, body: bytes) -> tuple[str, int] | None:
+    """The key that an INFO request tells of, and for how long it was down, ms; ``None`` for anything else.
+
+    ``application/dtmf-relay`` has lines ``Signal=5`` and ``Duration=160``, ``application/dtmf`` just the key: neither has a
+    standard, but this is what phones send. 10 and 11 are ``*`` and ``#`` for some.
+    """
+    text, kind = body[:200].decode("ascii", "replace"), content_type.partition(";")[0].strip()
+    if kind == "application/dtmf-relay":
+        text = re.sub(r"(?im)^(\s*signal\s*=\s*)1([01])\s*$", lambda found: found[1] + "*#"[int(found[2])], text)
+        signal, duration = _SIGNAL.search(text), _DURATION.search(text)
+        return None if signal is None else (signal[1].upper(), int(duration[1]) if duration else _INFO_KEY_MS)
+    key = text.strip().upper()
+    if kind == "application/dtmf" and len(key) == 1 and key in "0123456789ABCD*#":
+        return key, _INFO_KEY_MS
+    return None
 
 
 def reason_header(ending: Ending) -> tuple[str, str]:

@@ -344,6 +344,10 @@ class Channel:
         if self._injection is not None:
             self._injection.forget()
 
+    def pressed(self, key: str, duration_ms: int, via: str) -> None:
+        """The party has pressed a key, as somebody else than its RTP says (SIP INFO): it does what any key does."""
+        self.tell(wire.PressKey(self.number, key, duration_ms, via))
+
     def hear(self, event: wire.Event) -> None:
         """Take in what the engine says about this leg."""
         match event:

@@ -134,6 +134,15 @@ class SetGain(_Message, frozen=True):
     """Of what others hear of it."""
 
 
+class PressKey(_Message, frozen=True):
+    """The leg's party has pressed a key, which was told by other means than its RTP."""
+
+    leg: int
+    key: str
+    duration_ms: int
+    via: str
+
+
 class SendDigits(_Message, frozen=True):
     leg: int
     request: int
@@ -300,6 +309,7 @@ Command = (
     | SeekPlaying
     | SetGain
     | StopPlaying
+    | PressKey
     | SendDigits
     | WatchSilence
     | WatchBeep

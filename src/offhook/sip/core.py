@@ -16,6 +16,8 @@ from offhook.sip.fitness import ALLOW
 from offhook.sip.headers import MAGIC, Address
 from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite, Phase
 from offhook.sip.message import Message, Request, Response, has_tag, parse_message, respond
+from offhook.sip.refreshing import Refreshing
+from offhook.sip.reliable import Pracks
 from offhook.sip.requests import IncomingRequest
 from offhook.sip.sending import Sending
 from offhook.sip.timers import Timer, Timers
@@ -59,6 +61,8 @@ class CoreParts:
     """Whether a connection to this address stands."""
     transports: frozenset[str] = frozenset({"udp", "tcp"})
     """By which requests can be sent to an address that has not opened a connection itself."""
+    session_s: int = 1800
+    """The session timer that we ask for and agree to (RFC 4028), s; 0: none is asked for."""
     max_transactions: int = 20_000
     """New INVITEs above this get 503."""
 
@@ -249,6 +253,10 @@ class Core:
     def remove_dialog(self, usage: InviteDialog) -> None:
         """It is over; requests for it get 481."""
         usage.phase = Phase.OVER
+        if usage.refreshing is not None:
+            usage.refreshing.stop()
+        if isinstance(usage, IncomingInvite) and usage.provisionals is not None:
+            usage.provisionals.stop()
         if usage.reinviting is not None:
             usage.reinviting.give_up()
             usage.reinviting = None
@@ -300,6 +308,9 @@ class Core:
         )
         usage = OutgoingInvite(self, dialog, address, credentials)
         usage.flow = flow
+        usage.refreshing = Refreshing(self, usage, self.parts.session_s)
+        if body:  # a reliable response to an INVITE without an offer would bring one, which its PRACK had to answer
+            usage.pracks = Pracks(self, usage)
         self.uac.invite(usage, body, headers)
         return usage
 
@@ -332,6 +343,8 @@ class Core:
     def hang_up(self, usage: InviteDialog, headers: Headers = ()) -> None:
         """Send BYE. The dialog stays until it is answered, so that a BYE of the peer's which crosses ours finds it."""
         self.uac.late_ack(usage, b"")
+        if usage.refreshing is not None:
+            usage.refreshing.stop()
         usage.phase = Phase.LEAVING
         usage.events.close()
         if usage.glare is not None:

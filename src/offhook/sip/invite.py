@@ -17,8 +17,10 @@ from offhook.sip.timers import Timer
 
 if TYPE_CHECKING:
     from offhook.sip.core import Core
+    from offhook.sip.refreshing import Refreshing
+    from offhook.sip.reliable import Pracks, Provisionals
     from offhook.sip.sending import Sending
-    from offhook.sip.transaction import InviteServer
+    from offhook.sip.transaction import InviteServer, NonInviteServer
     from offhook.sip.uas import Repeats
 
 MAX_WAITING_EVENTS = 64
@@ -95,6 +97,13 @@ class Reanswered(InviteEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyAnswer(InviteEvent):
+    """The PRACK of our reliable 183 brought the answer to the offer in it."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class InfoReceived(InviteEvent):
     """An INFO request; it has been answered with 200."""
 
@@ -163,6 +172,12 @@ class InviteDialog:
         self.reinvite_next: bytes | None = None
         """An offer of ours that waits until the one before it is through."""
         self.glare: Timer | None = None
+        self.update_server: NonInviteServer | None = None
+        """The peer's UPDATE with an offer while it has no final response."""
+        self.described = b""
+        """The last description of ours that went out in this dialog."""
+        self.refreshing: Refreshing | None = None
+        """Its session timer."""
         self.ack_due: int | None = None
         """The CSeq of a 200 to which ``ack`` has the answer."""
         self.events: Mailbox[InviteEvent] = Mailbox()
@@ -292,8 +307,17 @@ class IncomingInvite(InviteDialog):
         super().__init__(core, dialog, peer)
         self.request = request
         self.server = server
+        self.provisionals: Provisionals | None = None
+        """Its reliable provisional responses; ``None``: the caller knows none."""
+        self.insists = False
+        """Whether the caller wants every provisional response to be reliable."""
         self.reminder: Timer | None = None
         """Repeats the last provisional response once a minute."""
+
+    @property
+    def reliable(self) -> bool:
+        """Whether a 183 is sent again until the caller has it: then it may carry an offer (RFC 3262)."""
+        return self.provisionals is not None
 
     def ring(self, headers: Headers = ()) -> None:
         """Send 180."""
@@ -321,6 +345,7 @@ class OutgoingInvite(InviteDialog):
         self.inviting: Sending | None = None
         self.heard = False
         """A provisional response came: CANCEL may be sent."""
+        self.pracks: Pracks | None = None
 
     def cancel(self) -> None:
         """Withdraw the INVITE; ``Cancelled`` tells when that is done. After the 200 it hangs up instead."""

@@ -63,6 +63,13 @@ class Sending:
         self.sequence = dialog.local_sequence
         self._core.locate(self._usage, self._located)
 
+    def again(self, headers: Fields) -> None:
+        """Send it once more, with these fields in place of those of the same names."""
+        names = {name for name, _ in headers}
+        self._headers = [*(pair for pair in self._headers if pair[0] not in names), *headers]
+        self._last_provisional = None
+        self.start()
+
     def abandon(self) -> None:
         """Nobody wants the responses any more."""
         self._abandoned = True
@@ -101,7 +108,7 @@ class Sending:
     def _compose(self, address: Address) -> tuple[Request, str]:
         core, dialog = self._core, self._usage.dialog
         via, branch = core.via(address)
-        contact = core.contact(address, self._contact_user) if self.method == "INVITE" else None
+        contact = core.contact(address, self._contact_user) if self.method in {"INVITE", "UPDATE"} else None
         request = dialog.request(
             self.method, via=via, contact=contact, sequence=self.sequence, headers=self._headers, body=self.body
         )

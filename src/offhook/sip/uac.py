@@ -62,11 +62,14 @@ class Uac:
     def invite(self, usage: OutgoingInvite, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
         """Send it; what follows comes as events."""
         self._open.add(usage)
+        usage.described = body
+        known = ["timer", *(["100rel"] if usage.pracks is not None else [])]
+        fields = [*headers, *self._core.common(), ("Supported", ", ".join(sorted(known)))]
         usage.inviting = Sending(
             self._core,
             usage,
             "INVITE",
-            headers=_with_type([*headers, *self._core.common()], body),
+            headers=_with_type([*fields, *(usage.refreshing.fields() if usage.refreshing is not None else [])], body),
             body=body,
             contact_user=usage.dialog.local.uri.user,
             on_response=lambda response: self._response(usage, response),
@@ -95,14 +98,27 @@ class Uac:
             self._provisional(usage, response)
         elif response.status < 300:
             self._success(usage, response)
+        elif response.status == 422 and self._longer(usage, response):
+            return
         else:
             self._over(usage, Refused(response))
+
+    def _longer(self, usage: OutgoingInvite, response: Response) -> bool:
+        """The peer wants a longer session timer: ask again with that (RFC 4028 section 7.4)."""
+        refreshing, inviting = usage.refreshing, usage.inviting
+        if usage.phase is not Phase.EARLY or refreshing is None or inviting is None or not refreshing.longer(response):
+            return False
+        least = ("Min-SE", response.header("min-se") or "")
+        inviting.again([pair for pair in refreshing.fields() if pair[0] != "Min-SE"] + [least])
+        return True
 
     def _provisional(self, usage: OutgoingInvite, response: Response) -> None:
         usage.heard = True
         if usage.phase is Phase.CANCELLING:
             self._send_cancel(usage)
         if usage.phase is not Phase.EARLY or response.status == 100:
+            return
+        if usage.pracks is not None and not usage.pracks.take(response):
             return
         if response.to.tag is not None and len(usage.ids) < MAX_EARLY_DIALOGS:
             # The dialog itself stays as it was: a challenge may still come, and is answered outside of any dialog.
@@ -133,6 +149,8 @@ class Uac:
         usage.phase = Phase.CONFIRMED
         usage.ack_due = response.cseq.number
         self._core.add_dialog(usage)
+        if usage.refreshing is not None:
+            usage.refreshing.agreed(response)
         if usage.inviting is not None and usage.inviting.body:
             self.late_ack(usage, b"")
         usage.deliver(Answered(response.description, response))
@@ -236,11 +254,13 @@ class Uac:
             self._reinvite(usage, body, MAX_GLARE_RETRIES)
 
     def _reinvite(self, usage: InviteDialog, body: bytes, retries: int) -> None:
+        usage.described = body or usage.described
+        timer = [("Supported", "timer"), *usage.refreshing.fields()] if usage.refreshing is not None else []
         usage.reinviting = Sending(
             self._core,
             usage,
             "INVITE",
-            headers=_with_type(self._core.common(), body),
+            headers=_with_type([*self._core.common(), *timer], body),
             body=body,
             on_response=lambda response: self._reanswered(usage, response, body, retries),
             on_failure=lambda why: self._broken(usage, why),
@@ -262,6 +282,8 @@ class Uac:
         if response.status < 300:
             usage.received(response)
             usage.dialog.refresh(response)
+            if usage.refreshing is not None:
+                usage.refreshing.agreed(response)
             usage.ack_due = sequence
             if body or usage.phase is not Phase.CONFIRMED:
                 self.late_ack(usage, b"")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from offhook.sip import refreshing, reliable
 from offhook.sip.dialog import DEFAULT_PORTS, Dialog
 from offhook.sip.fitness import ACCEPT, ALLOW, METHODS, SUPPORTED, Refusal, unfit, unfit_content
 from offhook.sip.headers import Address
 from offhook.sip.invite import (
     Acknowledged,
     Cancelled,
+    EarlyAnswer,
     Ended,
     IncomingInvite,
     InfoReceived,
@@ -21,6 +23,8 @@ from offhook.sip.invite import (
 )
 from offhook.sip.message import SDP, Fields, Request, Response, respond
 from offhook.sip.names import is_address
+from offhook.sip.refreshing import Refreshing
+from offhook.sip.reliable import Provisionals
 from offhook.sip.requests import IncomingRequest
 from offhook.sip.transaction import T1, T2, TIMEOUT, InviteServer, NonInviteServer, State
 
@@ -120,11 +124,71 @@ class Uas:
         if request.method == "BYE":
             self._bye(usage, request, server)
             return
+        if request.method == "PRACK":
+            self._prack(usage, request, server)
+            return
+        if request.method == "UPDATE":
+            self._update(usage, request, source, server)
+            return
         response = self._core.answer(request, 200, headers=_capabilities() if request.method == "OPTIONS" else ())
         server.respond(response)
         usage.sent(response)
         if request.method == "INFO":
             usage.deliver(InfoReceived((request.header("content-type") or "").lower(), request.body))
+
+    def _prack(self, usage: InviteDialog, request: Request, server: NonInviteServer) -> None:
+        """The caller has our reliable provisional response (RFC 3262 section 3)."""
+        provisionals = usage.provisionals if isinstance(usage, IncomingInvite) else None
+        body, offered = request.description, isinstance(usage, IncomingInvite) and bool(usage.request.body)
+        waits = provisionals is not None and provisionals.open
+        # A second offer, in the PRACK of an answer, is more than we do: the session stays as it was agreed.
+        status = 481 if not waits else 488 if body and offered else 200
+        if waits and provisionals is not None and not provisionals.acknowledged(request):
+            status = 481
+        response = self._core.answer(request, status)
+        server.respond(response)
+        usage.sent(response)
+        if status == 200 and body:
+            usage.deliver(EarlyAnswer(body))
+
+    def _update(self, usage: InviteDialog, request: Request, source: Address, server: NonInviteServer) -> None:
+        """A change of the session, or only a sign of life (RFC 3311 section 5.2)."""
+        refusal = unfit_content(request) or refreshing.too_short(request)
+        if refusal is None and request.body:
+            if usage.update_server is not None or usage.reinvite_server is not None:
+                refusal = Refusal(500, (RETRY_AFTER,))
+            elif usage.reinviting is not None or usage.repeats is not None or usage.phase is not Phase.CONFIRMED:
+                refusal = Refusal(491)
+        target = request.contact
+        if refusal is not None:
+            response = self._core.answer(request, refusal.status, refusal.reason, headers=refusal.headers)
+            server.respond(response)
+            usage.sent(response)
+            return
+        if target is not None:
+            usage.dialog.remote_target = target.uri
+            usage.flow = flow_of(request, source)
+        usage.update_server = server
+        if request.body:
+            usage.deliver(Reinvited(request.description))
+        else:
+            self._updated(usage, 200, b"")
+
+    def _updated(self, usage: InviteDialog, status: int, body: bytes) -> None:
+        """The final response to the peer's UPDATE."""
+        server, usage.update_server = usage.update_server, None
+        if server is None:
+            return
+        fields: Fields = [("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
+        if status < 300:
+            timer = usage.refreshing.answer(server.request) if usage.refreshing is not None else []
+            fields = [("Contact", self._core.contact(usage.peer)), *timer, *fields]
+        if body:
+            fields.append(("Content-Type", SDP))
+            usage.described = body
+        response = respond(server.request, status, headers=fields, body=body)
+        server.respond(response)
+        usage.sent(response)
 
     def _reject(self, usage: InviteDialog, request: Request, reply_to: Address, refusal: Refusal) -> None:
         response = self._core.answer(request, refusal.status, refusal.reason, headers=refusal.headers)
@@ -145,6 +209,8 @@ class Uas:
             self._settle(usage)
             self._respond(usage, 487)  # BYE for an early dialog: the INVITE is still open (section 15.1.2)
         self._stop_repeats(usage)
+        if usage.update_server is not None:
+            self._updated(usage, 487, b"")
         if usage.glare is not None:
             usage.glare.cancel()
         self._core.uac.left(usage)
@@ -156,7 +222,7 @@ class Uas:
     def _invite(self, request: Request, key: tuple[str, ...], source: Address, reply_to: Address) -> None:
         core = self._core
         mark = (request.call_id, request.from_.tag or "", request.cseq.number)
-        refusal = Refusal(482) if mark in core.merged else unfit_content(request)
+        refusal = Refusal(482) if mark in core.merged else unfit_content(request) or refreshing.too_short(request)
         if refusal is None and len(core.transactions) >= core.parts.max_transactions:
             refusal = Refusal(503, (("Retry-After", "10"),))
         if refusal is not None:
@@ -168,6 +234,10 @@ class Uas:
         core.merged[mark] = key
         usage = IncomingInvite(core, dialog, source, request, server)
         usage.flow = flow_of(request, source)
+        usage.refreshing = Refreshing(core, usage, core.parts.session_s)
+        can, usage.insists = reliable.wants(request)
+        if can:
+            usage.provisionals = Provisionals(core, usage, server.respond, lambda: self._unacknowledged(usage))
         self._owners[server] = usage
         core.add_dialog(usage)
         usage.received(request)
@@ -175,8 +245,19 @@ class Uas:
 
     def provisional(self, usage: IncomingInvite, status: int, body: bytes, headers: Headers) -> None:
         """180 or 183 with our tag: the dialog is early."""
-        if usage.phase is Phase.EARLY:
+        if usage.phase is not Phase.EARLY:
+            return
+        provisionals = usage.provisionals
+        if provisionals is not None and (body or usage.insists):
+            self._respond(usage, status, body=body, headers=headers, send=provisionals.put)
+        else:
             self._remind(usage, self._respond(usage, status, body=body, headers=headers))
+
+    def _unacknowledged(self, usage: IncomingInvite) -> None:
+        """No PRACK for our 183: the caller cannot hear us (RFC 3262 section 3)."""
+        if usage.phase is Phase.EARLY:
+            self.refuse(usage, 504, None, ())
+            usage.deliver(Lost("timeout: no PRACK came for our provisional response"))
 
     def _remind(self, usage: IncomingInvite, response: Response) -> None:
         def again() -> None:
@@ -189,17 +270,24 @@ class Uas:
 
     def _settle(self, usage: IncomingInvite) -> None:
         """The INVITE gets its final response now."""
+        if usage.provisionals is not None:
+            usage.provisionals.stop()
         self._owners.pop(usage.server, None)
         if usage.reminder is not None:
             usage.reminder.cancel()
 
     def accept(self, usage: IncomingInvite, body: bytes, headers: Headers) -> None:
         """200, repeated until the ACK."""
-        if usage.phase is Phase.EARLY:
-            self._settle(usage)
-            usage.phase = Phase.ANSWERED
-            response = self._respond(usage, 200, body=body, headers=[("Supported", ", ".join(sorted(SUPPORTED))), *headers])
-            self._await_ack(usage, usage.server, response)
+        if usage.phase is not Phase.EARLY:
+            return
+        if usage.provisionals is not None and usage.provisionals.open:
+            usage.provisionals.when_acknowledged(lambda: self.accept(usage, body, headers))
+            return
+        self._settle(usage)
+        usage.phase = Phase.ANSWERED
+        timer = usage.refreshing.answer(usage.request) if usage.refreshing is not None else []
+        fields = [("Supported", ", ".join(sorted(SUPPORTED))), *timer, *headers]
+        self._await_ack(usage, usage.server, self._respond(usage, 200, body=body, headers=fields))
 
     def refuse(self, usage: IncomingInvite, status: int, reason: str | None, headers: Headers) -> None:
         """A final refusal; the dialog is gone."""
@@ -210,7 +298,14 @@ class Uas:
             usage.events.close()
 
     def _respond(
-        self, usage: IncomingInvite, status: int, reason: str | None = None, *, body: bytes = b"", headers: Headers = ()
+        self,
+        usage: IncomingInvite,
+        status: int,
+        reason: str | None = None,
+        *,
+        body: bytes = b"",
+        headers: Headers = (),
+        send: Callable[[Response], None] | None = None,
     ) -> Response:
         fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
@@ -219,8 +314,9 @@ class Uas:
             usage.server.on_ack = usage.received
         if body:
             fields.append(("Content-Type", SDP))
+        usage.described = body or usage.described
         response = respond(usage.request, status, reason, to_tag=usage.local_tag, headers=fields, body=body)
-        usage.server.respond(response)
+        (send or usage.server.respond)(response)
         usage.sent(response)
         return response
 
@@ -277,7 +373,7 @@ class Uas:
     # -- re-INVITE -------------------------------------------------------------------------------------------------
 
     def _reinvite(self, usage: InviteDialog, request: Request, key: tuple[str, ...], source: Address, reply_to: Address) -> None:
-        refusal = unfit_content(request)
+        refusal = unfit_content(request) or refreshing.too_short(request)
         if usage.phase in {Phase.EARLY, Phase.CANCELLING} or usage.reinvite_server is not None:
             refusal = Refusal(500, (RETRY_AFTER,))  # one at a time (section 14.2)
         elif usage.reinviting is not None or usage.repeats is not None or usage.phase is not Phase.CONFIRMED:
@@ -297,6 +393,9 @@ class Uas:
 
     def answer_reinvite(self, usage: InviteDialog, status: int, body: bytes) -> None:
         """200 with a description, or a refusal that leaves the dialog as it was."""
+        if usage.update_server is not None:
+            self._updated(usage, status, body)
+            return
         server = usage.reinvite_server
         if server is None or usage.phase is not Phase.CONFIRMED:
             return
@@ -315,11 +414,13 @@ class Uas:
         self._owners.pop(server, None)
         fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
-            fields.insert(0, ("Contact", self._core.contact(usage.peer)))
+            timer = usage.refreshing.answer(server.request) if usage.refreshing is not None else []
+            fields = [("Contact", self._core.contact(usage.peer)), *timer, *fields]
         else:
             server.on_ack = usage.received
         if body:
             fields.append(("Content-Type", SDP))
+            usage.described = body
         response = respond(server.request, status, headers=fields, body=body)
         server.respond(response)
         usage.sent(response)

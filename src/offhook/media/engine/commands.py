@@ -12,7 +12,7 @@ from offhook.media.engine import edges, peers, playing
 from offhook.media.engine.codecs import TABLE_CODECS, Codec
 from offhook.media.engine.dialling import Dialling
 from offhook.media.engine.gains import factor
-from offhook.media.engine.keys import Keys
+from offhook.media.engine.keys import Keys, Press
 from offhook.media.engine.legs import Leg
 from offhook.media.engine.loop import Engine
 from offhook.media.engine.reception import ONE_BY_ONE, UNWANTED
@@ -35,6 +35,7 @@ class Commands:
             wire.PausePlaying: self._pause_playing,
             wire.SeekPlaying: self._seek_playing,
             wire.SetGain: self._set_gain,
+            wire.PressKey: self._press_key,
             wire.SendDigits: self._send_digits,
             wire.WatchSilence: self._watch_silence,
             wire.WatchBeep: self._watch_beep,
@@ -190,6 +191,9 @@ class Commands:
         if leg.slot >= 0:
             self._engine.legs.gain_sent[leg.slot], self._engine.legs.gain_received[leg.slot] = leg.gains
             self._engine.legs.version += 1
+
+    def _press_key(self, leg: Leg, command: wire.PressKey) -> None:
+        self._engine.pressed(leg, Press(command.key, command.duration_ms), command.via)
 
     def _send_digits(self, leg: Leg, command: wire.SendDigits) -> None:
         as_events = leg.event_payload_type is not None

@@ -102,8 +102,8 @@ class Leg:
     """Whether its keys may come as tones."""
     event_at: int = 0
     """The tick of its last telephone event, 0 before the first."""
-    tone: tuple[str, int] = ("", 0)
-    """The last key that came as tones, and its tick."""
+    pressed: tuple[str, int, str] = ("", 0, "")
+    """The last key, its tick, and by which means it was told."""
     playing: Playing | None = None
     dialling: list[Dialling] = field(default_factory=list)
 

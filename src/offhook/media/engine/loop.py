@@ -42,7 +42,7 @@ class Engine:
         self.arena = Arena()
         self.legs = Legs()
         self.reports = Reports(self.legs)
-        self.reception = Reception(self.legs, self._pressed, self.reports.take)
+        self.reception = Reception(self.legs, self.pressed, self.reports.take)
         self.transmission = Transmission(self.legs)
         self.rooms = Rooms()
         self.gains = Gains()
@@ -98,7 +98,7 @@ class Engine:
         ):
             self.control.tell(event)
         for leg, press in self.inband.check(legs, tick):
-            self._pressed(leg, press, "inband")
+            self.pressed(leg, press, "inband")
         marks.append(clock())
 
         for slot, why in playing.gather(legs, self.arena):
@@ -178,13 +178,13 @@ class Engine:
             self.reception.misses,
         )
 
-    def _pressed(self, leg: Leg, press: Press, via: str = "rfc4733") -> None:
+    def pressed(self, leg: Leg, press: Press, via: str = "rfc4733") -> None:
         """A reflex: the prompt is silent in the tick in which the key was heard. What the key means is decided elsewhere."""
         tick = self.pacing.tick
-        if via == "inband":
-            leg.tone = (press.key, tick)
-        elif leg.tone[0] == press.key and tick - leg.tone[1] <= EVENT_TICKS:
-            return  # the same key: its tones were there first
+        key, at, by = leg.pressed
+        if key == press.key and by != via and tick - at <= EVENT_TICKS:
+            return  # the same key, told in two ways
+        leg.pressed = (press.key, tick, via)
         self.control.tell(wire.KeyPressed(leg.number, press.key, press.duration_ms, via))
         if leg.playing is not None and leg.playing.stop_on_key:
             self.stop_playing(leg, PlaybackEnd.KEY)
