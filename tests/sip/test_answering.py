@@ -25,7 +25,7 @@ def test_a_call_rings_is_answered_and_ends_with_the_callers_bye(peer, net) -> No
     assert tags == {invite.local_tag}
     ok = peer.said(before)[-1]
     assert ok.contact is not None
-    assert ok.header("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
+    assert ok.header("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER"
     assert ok.header("content-type") == "application/sdp"
     peer.send(peer.request("ACK", branch="z9hG4bKack", to_tag=invite.local_tag))
     assert peer.send(peer.request("BYE", branch="z9hG4bKbye", cseq=2, to_tag=invite.local_tag, more="Reason: Q.850;cause=16\r\n"))
@@ -188,7 +188,7 @@ def test_what_belongs_to_no_call_is_answered_and_leaves_no_trace(peer, more, exp
 
 
 def test_a_refusal_names_what_is_allowed(peer) -> None:
-    assert peer.send(peer.request("SUBSCRIBE"))[0].header("allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
+    assert peer.send(peer.request("SUBSCRIBE"))[0].header("allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER"
     assert peer.send(peer.request(more="Require: a\r\nRequire: b\r\n"))[0].header("unsupported") == "a, b"
     assert peer.send(peer.request(body=b"x", more="Content-Type: text/x\r\n"))[0].header("accept") == "application/sdp"
     options = peer.send(peer.request("OPTIONS"))[0]

@@ -16,7 +16,7 @@ from offhook.ids import Ids
 from offhook.legs import offer_answer, sealing
 from offhook.legs.facts import LegFacts, party
 from offhook.legs.incoming import IncomingLeg
-from offhook.legs.leg import Leg
+from offhook.legs.leg import Leg, Place
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Secrecy, Terms
 from offhook.legs.outgoing import NotAnswered, OutgoingLeg
 from offhook.media import Media
@@ -32,6 +32,7 @@ __all__ = [
     "NoCommonCodec",
     "NotAnswered",
     "OutgoingLeg",
+    "Place",
     "Secrecy",
     "Terms",
     "accepting",
@@ -55,16 +56,19 @@ async def accepting(
     terms: Terms = ANY_TERMS,
     media_timeout_s: float = MEDIA_TIMEOUT_S,
     caller: Caller | None = None,
+    place: Place | None = None,
 ) -> AsyncIterator[IncomingLeg]:
     """A leg for an INVITE that came in; refused or hung up and freed at the end of the block, if it was not before.
 
     Args:
         terms: the codecs and the secrecy that we agree to; a key for SRTP is made for each leg.
+        place: calls whom the party wants to be transferred to; without it transfers are declined.
         caller: who it is, where that was found out.
         media_timeout_s: an answered leg that sends nothing for so long has ended; 0: never.
     """
     host = stack.advertised_host(invite.peer.host)
     leg = IncomingLeg(invite, media, host=host, identity=_identity(ids), terms=_with_key(terms, ids), caller=caller)
+    leg.place = place
     async with (
         beside(leg.pump(), name=f"leg {leg.facts.sip_call_id}"),
         beside(leg.watch_media(media_timeout_s), name=f"media of leg {leg.facts.sip_call_id}"),

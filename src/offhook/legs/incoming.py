@@ -88,7 +88,7 @@ class IncomingLeg(Leg):
             return
         self._released = True
         if self.answered:
-            self._invite.bye([reason_header(ending)])
+            self._dialog.bye([reason_header(ending)])
         else:
             self._refuse(ending)
 

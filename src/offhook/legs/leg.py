@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,29 @@ from offhook.legs import offer_answer
 from offhook.legs.facts import LegFacts
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Terms
 from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer, Srtp, Tap
-from offhook.sip import Ended, InfoReceived, InviteDialog, InviteEvent, Lost, Reinvited, SdpError, sdp
+from offhook.sip import (
+    Answered,
+    Ended,
+    IncomingInvite,
+    InfoReceived,
+    InviteDialog,
+    InviteEvent,
+    Lost,
+    NameAddr,
+    OutgoingInvite,
+    Progressed,
+    Rang,
+    Referral,
+    Referred,
+    Refused,
+    Reinvited,
+    SdpError,
+    Uri,
+    sdp,
+)
+
+Place = Callable[[Uri, NameAddr, bytes, Sequence[tuple[str, str]]], OutgoingInvite | None]
+"""Sends an INVITE to somebody, from somebody, with an offer and header fields; ``None``: nobody may be called there."""
 
 MAX_HELD_EVENTS = 64
 """Timeline events kept while nobody observes yet."""
@@ -67,7 +90,12 @@ class Leg:
         self._statistics = RtpStatistics()
         self._observe: Observe | None = None
         self._held: list[Event] = []
-        dialog.observe = self._note
+        dialog.observe, dialog.owner = self._note, self
+        self.place: Place | None = None
+        """Calls whom this party wants to be transferred to; without it transfers are declined."""
+        self._transfer: asyncio.Task[None] | None = None
+        self._left: Ending | None = None
+        """How the party left that is being transferred."""
 
     # -- what the interpreter sees ---------------------------------------------------------------------------------
 
@@ -212,14 +240,31 @@ class Leg:
                 self._finish(causes.MEDIA_TIMEOUT.because(f"no RTP came for {timeout_s:g} s"))
 
     async def pump(self) -> None:
-        """Take the dialog's events until it is over."""
-        async for event in self._dialog:
-            self._take(event)
+        """Take the dialog's events until it is over; after a transfer, those of the one that has taken its place."""
+        try:
+            while True:
+                dialog = self._dialog
+                async for event in dialog:
+                    if dialog is self._dialog:
+                        self._take(event)
+                if self._transfer is not None:
+                    await asyncio.wait([self._transfer])
+                if dialog is self._dialog:
+                    return
+        finally:
+            if self._transfer is not None:
+                self._transfer.cancel()
 
     def _take(self, event: InviteEvent) -> None:
         match event:
             case Ended(reason_header=reason):
-                self._finish(self.hung_up_by.because(reason or ""))
+                ending = self.hung_up_by.because(reason or "")
+                if self._transfer is None or self._transfer.done():
+                    self._finish(ending)
+                else:
+                    self._left = ending  # a phone may hang up as soon as its REFER was accepted
+            case Referred(referral=referral):
+                self._referred(referral)
             case Lost(why=why):
                 self._finish(causes.SOCKET_LOST.because(why))
             case Reinvited(body=body):
@@ -232,6 +277,77 @@ class Leg:
         told = info_key(content_type, body)
         if told is not None and self._channel is not None and not self.gone:
             self._channel.pressed(*told, via="info")
+
+    # -- transfers -------------------------------------------------------------------------------------------------
+
+    def take_over(self, invite: IncomingInvite) -> None:
+        """Somebody else takes this party's place, by an INVITE that replaces its dialog (RFC 3891)."""
+        if not self.answered or self.gone:
+            invite.refuse(481)
+            return
+        try:
+            offer = sdp.SessionDescription.parse(invite.request.description)
+            described, agreement = offer_answer.answer(offer, self._local(), self._terms)
+        except (SdpError, NoCommonCodec) as error:
+            self._note(Noted(f"a transfer was refused with 488: {error or 'no common codec'}"))
+            invite.refuse(488)
+            return
+        invite.accept(described.to_bytes())
+        self._move(invite, agreement)
+
+    def _move(self, dialog: InviteDialog, agreement: Agreement) -> None:
+        """Go on with another dialog: the media slot, and all that is connected to it, stays."""
+        old, self._dialog = self._dialog, dialog
+        dialog.observe, dialog.owner = self._note, self
+        self._connect(agreement)
+        self._note(Noted(f"transferred: the party is now {dialog.dialog.remote.uri}"))
+        old.bye()
+
+    def _referred(self, referral: Referral) -> None:
+        busy = self._transfer is not None and not self._transfer.done()
+        invite = None
+        if self.place is not None and self.answered and not busy:
+            headers = [("Replaces", referral.replaces)] if referral.replaces else []
+            offer = offer_answer.offer(self._local(), self._terms).to_bytes()
+            invite = self.place(referral.callee, self._dialog.dialog.local, offer, headers)
+        if invite is None:
+            self._note(Noted(f"a transfer to {referral.callee} was declined"))
+            referral.refuse(491 if busy else 603)
+            return
+        self._note(Noted(f"being transferred to {referral.callee}"))
+        referral.accept()
+        self._transfer = asyncio.ensure_future(self._follow(referral, invite))
+
+    async def _follow(self, referral: Referral, invite: OutgoingInvite) -> None:
+        """Wait for the one whom the party is transferred to, and tell the party how it goes (RFC 3515 section 2.4.4)."""
+        status = 503
+        try:
+            async for event in invite:
+                match event:
+                    case Rang(status=early) | Progressed(status=early):
+                        referral.report(early)
+                    case Answered(body=body):
+                        status = self._reached(referral, invite, body)
+                        return
+                    case Refused(response=response):
+                        status = response.status
+        finally:
+            if status != 200:
+                invite.cancel()
+                referral.report(max(status, 300))
+                self._note(Noted(f"the transfer to {referral.callee} failed: {status}"))
+                if self._left is not None:
+                    self._finish(self._left)
+
+    def _reached(self, referral: Referral, invite: OutgoingInvite, body: bytes) -> int:
+        try:
+            agreement = offer_answer.read(sdp.SessionDescription.parse(body), self._terms)
+        except (SdpError, NoCommonCodec):
+            return 488
+        referral.report(200)
+        self._left = None
+        self._move(invite, agreement)
+        return 200
 
     def _reinvited(self, body: bytes) -> None:
         """Hold, resume, a new address: answer it; a bad one is refused and changes nothing (RFC 3261 section 14.2)."""

@@ -68,7 +68,7 @@ class OutgoingLeg(Leg):
             return
         self._released = True
         if self.answered:
-            self._invite.bye([reason_header(ending)])
+            self._dialog.bye([reason_header(ending)])
         else:
             self._invite.cancel()
             self._fail(NotAnswered(ending, None, ending.detail or ending.cause.name))

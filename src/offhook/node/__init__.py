@@ -127,7 +127,7 @@ async def running(
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
         telephony = Telephony(settings, store, clock, ids)
-        reception = Reception(settings, telephony.admission)
+        reception = Reception(settings, telephony.admission, telephony.place)
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = Stack(
             host=settings.sip.host,

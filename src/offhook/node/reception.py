@@ -9,7 +9,7 @@ from typing import cast
 
 from offhook.calls import Service
 from offhook.ids import Ids
-from offhook.legs import Secrecy, Terms, accepting
+from offhook.legs import Leg, Place, Secrecy, Terms, accepting
 from offhook.media import Media
 from offhook.records import Trunk
 from offhook.settings import Settings
@@ -21,9 +21,10 @@ log = logging.getLogger(__name__)
 class Reception:
     """Takes INVITEs: refuses what there is no room for, and runs each call beside the others."""
 
-    def __init__(self, settings: Settings, admission: Admission) -> None:
+    def __init__(self, settings: Settings, admission: Admission, place: Place) -> None:
         self._settings = settings
         self._admission = admission
+        self._place = place
         self._terms = Terms(settings.codecs, cast("Secrecy", settings.srtp))
         self._group: asyncio.TaskGroup | None = None
         self._parts: tuple[Stack, Media, Service] | None = None
@@ -53,12 +54,16 @@ class Reception:
             caller = await self._admission.admit(invite)
             if caller is None:
                 return
+            if invite.replaces is not None:
+                self._replace(invite)
+                return
             async with accepting(
                 *(invite, stack, media),
                 ids=Ids(),
                 terms=terms_of(caller.trunk, self._terms),
                 media_timeout_s=self._settings.media_timeout_s,
                 caller=caller,
+                place=None if caller.kind == "stranger" else self._place,
             ) as leg:
                 await service.arrive(leg)
         except Exception:
@@ -66,6 +71,14 @@ class Reception:
             invite.refuse(500)
         finally:
             self._running -= 1
+
+    def _replace(self, invite: IncomingInvite) -> None:
+        """Somebody takes over a call that runs (RFC 3891): it goes on, and this INVITE is no new one."""
+        leg = invite.replaces.owner if invite.replaces is not None else None
+        if isinstance(leg, Leg):
+            leg.take_over(invite)
+        else:
+            invite.refuse(481)
 
 
 def terms_of(trunk: Trunk | None, terms: Terms) -> Terms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 
 from offhook.clock import Clock
@@ -18,6 +19,7 @@ from offhook.sip import (
     Guard,
     IncomingRequest,
     NameAddr,
+    OutgoingInvite,
     Registrar,
     Request,
     Stack,
@@ -89,6 +91,29 @@ class Telephony:
             known = await self._store.telephony.endpoint(username), self._clock.now() + FRESH_S
             self._known[username] = known
         return known[0]
+
+    def place(self, target: Uri, caller: NameAddr, offer: bytes, headers: Sequence[tuple[str, str]]) -> OutgoingInvite | None:
+        """Call an endpoint that is registered, or a number by a trunk; nobody else is called because somebody asks us to."""
+        if self._stack is None:
+            return None
+        reached = self.registrar.reach(target.user or "")
+        if reached:
+            one = reached[0]
+            return self._stack.invite(one.target, caller=caller, body=offer, headers=headers, route=one.route, flow=one.flow)
+        number = "".join(each for each in target.user or "" if each not in "+-(). ")
+        trunks = self.trunks.candidates(number) if number.isascii() and number.isdigit() else []
+        if not trunks:
+            return None
+        trunk = trunks[0]
+        return self._stack.invite(
+            trunking.target(trunk, number),
+            caller=caller,
+            body=offer,
+            headers=headers,
+            transport=trunk.transport,
+            credentials=trunking.credentials(trunk),
+            route=trunking.way(trunk),
+        )
 
     def _trusted(self, host: str) -> bool:
         return self.admission.trunk_at(host) is not None or self.registrar.knows(host)

@@ -25,6 +25,7 @@ from offhook.sip.invite import (
     Progressed,
     Rang,
     Reanswered,
+    Referred,
     Refused,
     Reinvited,
 )
@@ -33,6 +34,7 @@ from offhook.sip.registrar import Reach, Registrar
 from offhook.sip.requests import IncomingRequest
 from offhook.sip.stack import SipSettings, Stack
 from offhook.sip.tls import Tls, TlsFiles
+from offhook.sip.transfer import Referral
 from offhook.sip.trunking import Trunks
 from offhook.sip.uri import NameAddr, Uri
 
@@ -65,6 +67,8 @@ __all__ = [
     "Rang",
     "Reach",
     "Reanswered",
+    "Referral",
+    "Referred",
     "Refused",
     "Registrar",
     "Reinvited",

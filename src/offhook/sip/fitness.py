@@ -7,10 +7,10 @@ from typing import NamedTuple
 from offhook.sip.errors import HeaderError
 from offhook.sip.message import SDP, Request, media_type
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER"
 METHODS = frozenset(ALLOW.split(", "))
 ACCEPT = "application/sdp, application/dtmf-relay"
-SUPPORTED: frozenset[str] = frozenset({"100rel", "timer"})
+SUPPORTED: frozenset[str] = frozenset({"100rel", "timer", "replaces"})
 """Option tags of extensions that we know."""
 SCHEMES = frozenset({"sip", "sips", "tel"})
 MAX_LISTED = 16

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offhook.sip.reliable import Pracks, Provisionals
     from offhook.sip.sending import Sending
     from offhook.sip.transaction import InviteServer, NonInviteServer
+    from offhook.sip.transfer import Referral
     from offhook.sip.uas import Repeats
 
 MAX_WAITING_EVENTS = 64
@@ -104,6 +105,13 @@ class EarlyAnswer(InviteEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Referred(InviteEvent):
+    """The peer asks us to call somebody else in its place: accept or refuse the referral."""
+
+    referral: Referral
+
+
+@dataclass(frozen=True, slots=True)
 class InfoReceived(InviteEvent):
     """An INFO request; it has been answered with 200."""
 
@@ -174,6 +182,8 @@ class InviteDialog:
         self.glare: Timer | None = None
         self.update_server: NonInviteServer | None = None
         """The peer's UPDATE with an offer while it has no final response."""
+        self.owner: object = None
+        """Whoever runs this dialog; set by it, for whoever finds the dialog by its id."""
         self.described = b""
         """The last description of ours that went out in this dialog."""
         self.refreshing: Refreshing | None = None
@@ -309,6 +319,8 @@ class IncomingInvite(InviteDialog):
         self.server = server
         self.provisionals: Provisionals | None = None
         """Its reliable provisional responses; ``None``: the caller knows none."""
+        self.replaces: InviteDialog | None = None
+        """The dialog of ours that this one is to take the place of (RFC 3891)."""
         self.insists = False
         """Whether the caller wants every provisional response to be reliable."""
         self.reminder: Timer | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from offhook.sip import refreshing, reliable
 from offhook.sip.dialog import DEFAULT_PORTS, Dialog
+from offhook.sip.errors import HeaderError
 from offhook.sip.fitness import ACCEPT, ALLOW, METHODS, SUPPORTED, Refusal, unfit, unfit_content
 from offhook.sip.headers import Address
 from offhook.sip.invite import (
@@ -19,6 +20,7 @@ from offhook.sip.invite import (
     InviteDialog,
     Lost,
     Phase,
+    Referred,
     Reinvited,
 )
 from offhook.sip.message import SDP, Fields, Request, Response, respond
@@ -27,6 +29,7 @@ from offhook.sip.refreshing import Refreshing
 from offhook.sip.reliable import Provisionals
 from offhook.sip.requests import IncomingRequest
 from offhook.sip.transaction import T1, T2, TIMEOUT, InviteServer, NonInviteServer, State
+from offhook.sip.transfer import Referral, replaced
 
 if TYPE_CHECKING:
     from offhook.sip.core import Core
@@ -127,6 +130,9 @@ class Uas:
         if request.method == "PRACK":
             self._prack(usage, request, server)
             return
+        if request.method == "REFER":
+            self._refer(usage, request, server)
+            return
         if request.method == "UPDATE":
             self._update(usage, request, source, server)
             return
@@ -150,6 +156,33 @@ class Uas:
         usage.sent(response)
         if status == 200 and body:
             usage.deliver(EarlyAnswer(body))
+
+    def _refer(self, usage: InviteDialog, request: Request, server: NonInviteServer) -> None:
+        try:
+            referral = Referral(self._core, usage, request, server)
+        except HeaderError:
+            status = 400
+        else:
+            status = 202 if usage.phase is Phase.CONFIRMED and not usage.crowded else 500
+        if status == 202:
+            usage.deliver(Referred(referral))
+            return
+        response = self._core.answer(request, status)
+        server.respond(response)
+        usage.sent(response)
+
+    def _replaced(self, request: Request) -> tuple[InviteDialog | None, Refusal | None]:
+        """The dialog that an INVITE is to take the place of, and why it may not (RFC 3891 section 3)."""
+        try:
+            wanted = replaced(request)
+        except HeaderError as error:
+            return None, Refusal(400, (), f"Bad Request ({error.field} is malformed)")
+        if wanted is None:
+            return None, None
+        other = self._core.dialogs.get(wanted[0])
+        if other is None or other.phase is not Phase.CONFIRMED:
+            return None, Refusal(481)
+        return (None, Refusal(486)) if wanted[1] else (other, None)
 
     def _update(self, usage: InviteDialog, request: Request, source: Address, server: NonInviteServer) -> None:
         """A change of the session, or only a sign of life (RFC 3311 section 5.2)."""
@@ -223,6 +256,9 @@ class Uas:
         core = self._core
         mark = (request.call_id, request.from_.tag or "", request.cseq.number)
         refusal = Refusal(482) if mark in core.merged else unfit_content(request) or refreshing.too_short(request)
+        other = None
+        if refusal is None:
+            other, refusal = self._replaced(request)
         if refusal is None and len(core.transactions) >= core.parts.max_transactions:
             refusal = Refusal(503, (("Retry-After", "10"),))
         if refusal is not None:
@@ -233,7 +269,7 @@ class Uas:
         core.transactions[key] = server
         core.merged[mark] = key
         usage = IncomingInvite(core, dialog, source, request, server)
-        usage.flow = flow_of(request, source)
+        usage.flow, usage.replaces = flow_of(request, source), other
         usage.refreshing = Refreshing(core, usage, core.parts.session_s)
         can, usage.insists = reliable.wants(request)
         if can:
