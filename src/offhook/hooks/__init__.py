@@ -1,6 +1,7 @@
 """Requests to customers' web servers: documents, notifications, audio files; signed, retried, guarded."""
 
 from offhook.hooks.courier import Shelf
+from offhook.hooks.guard import is_public
 from offhook.hooks.hooks import MEDIA_LIMIT, XML_LIMIT, Hooks, HookSettings, MediaReply, MemoryShelf, Reply
 from offhook.hooks.policy import Policy, Trouble, read_policy
 from offhook.hooks.signature import Tokens, signature_headers, websocket_headers
@@ -18,6 +19,7 @@ __all__ = [
     "Shelf",
     "Tokens",
     "Trouble",
+    "is_public",
     "read_policy",
     "redacted",
     "signature_headers",

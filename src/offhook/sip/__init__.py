@@ -30,15 +30,17 @@ from offhook.sip.invite import (
     Reinvited,
 )
 from offhook.sip.message import Message, Request, Response, parse_message
+from offhook.sip.names import OwnAddress
 from offhook.sip.registrar import Reach, Registrar
 from offhook.sip.requests import IncomingRequest
-from offhook.sip.stack import SipSettings, Stack
+from offhook.sip.stack import UDP_BUFFER_BYTES, SipSettings, Stack
 from offhook.sip.tls import Tls, TlsFiles
 from offhook.sip.transfer import Referral
 from offhook.sip.trunking import Trunks
 from offhook.sip.uri import NameAddr, Uri
 
 __all__ = [
+    "UDP_BUFFER_BYTES",
     "Acknowledged",
     "Address",
     "Admission",
@@ -63,6 +65,7 @@ __all__ = [
     "Message",
     "NameAddr",
     "OutgoingInvite",
+    "OwnAddress",
     "Progressed",
     "Rang",
     "Reach",
