@@ -42,14 +42,17 @@ class Heard:
 
 async def loop(settings: Settings) -> Finding:
     """Whether sound that goes out by RTP comes in again: all of it, as loud as it was, in steps of 20 ms."""
+    media = Media(ports=settings.rtp_ports, host=HOST, clock=Clock())
     try:
-        async with Media(ports=settings.rtp_ports, host=HOST, clock=Clock()) as media:
-            return judged(await _heard(media))
+        await media.start()
+        return judged(await _heard(media))
     except EngineFailed as error:
         remedy = f"'python -m offhook.media.engine' must start; NumPy may not fit this machine ({error})"
         return problem(NAME, "the media engine does not start", remedy)
     except NoMedia as error:
         return problem(NAME, f"a leg cannot be opened: {error}", "see RTP ports and descriptors above")
+    finally:
+        await media.aclose()  # also when the time is over before it has started
 
 
 async def _heard(media: Media) -> Heard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import io
+import os
 import re
 import ssl
 from collections.abc import Mapping
@@ -172,7 +173,7 @@ async def _connected(
         remedy = "begin the URL with http:// if it does not, or look at the TLS settings there"
         raise Unreachable(f"does not speak TLS as we do ({error.reason or error})", remedy) from None
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = os.strerror(error.errno).lower() if error.errno else str(error)
         raise Unreachable(f"gives no connection: {why} ({address} port {port})", _HOSTS_REMEDY) from None
 
 
