@@ -19,19 +19,6 @@ PASSWORD = "open sesame 1"
 Start = Callable[..., NodeProcess]
 
 
-def offhook(node: NodeProcess, *arguments: str) -> str:
-    """Run a command of ours on the node's data folder."""
-    done = subprocess.run(
-        [sys.executable, "-m", "offhook", *arguments, "--data", str(node.data)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def phone(user: str, password: str, server: str, transport: str = "udp", target: str = "-") -> dict[str, object]:
     done = subprocess.run(
         [sys.executable, str(PHONE), user, password, server, transport, target],
@@ -48,8 +35,8 @@ def phone(user: str, password: str, server: str, transport: str = "udp", target:
 def with_alice(node: NodeProcess, customer: Customer) -> None:
     """An endpoint whose calls the customer's /alice runs."""
     customer.says("/alice", document("<Speak>Hello.</Speak>"))
-    app = offhook(node, "app", "add", "of alice", "--answer-url", customer.url("/alice"), "--hangup-url", customer.url("/hangup"))
-    offhook(node, "endpoint", "add", "alice", "--password", PASSWORD, "--app", app)
+    app = node.command("app", "add", "of alice", "--answer-url", customer.url("/alice"), "--hangup-url", customer.url("/hangup"))
+    node.command("endpoint", "add", "alice", "--password", PASSWORD, "--app", app)
 
 
 @pytest.fixture

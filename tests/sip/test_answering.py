@@ -188,7 +188,9 @@ def test_what_belongs_to_no_call_is_answered_and_leaves_no_trace(peer, more, exp
 
 
 def test_a_refusal_names_what_is_allowed(peer) -> None:
-    assert peer.send(peer.request("SUBSCRIBE"))[0].header("allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER"
+    assert (
+        peer.send(peer.request("SUBSCRIBE"))[0].header("allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER"
+    )
     assert peer.send(peer.request(more="Require: a\r\nRequire: b\r\n"))[0].header("unsupported") == "a, b"
     assert peer.send(peer.request(body=b"x", more="Content-Type: text/x\r\n"))[0].header("accept") == "application/sdp"
     options = peer.send(peer.request("OPTIONS"))[0]

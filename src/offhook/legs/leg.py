@@ -300,7 +300,7 @@ class Leg:
         old, self._dialog = self._dialog, dialog
         dialog.observe, dialog.owner = self._note, self
         self._connect(agreement)
-        self._note(Noted(f"transferred: the party is now {dialog.dialog.remote.uri}"))
+        self._note(Noted(f"transferred: the party is now {dialog.dialog.remote.uri}", level="info"))
         old.bye()
 
     def _referred(self, referral: Referral) -> None:
@@ -314,7 +314,7 @@ class Leg:
             self._note(Noted(f"a transfer to {referral.callee} was declined"))
             referral.refuse(491 if busy else 603)
             return
-        self._note(Noted(f"being transferred to {referral.callee}"))
+        self._note(Noted(f"being transferred to {referral.callee}", level="info"))
         referral.accept()
         self._transfer = asyncio.ensure_future(self._follow(referral, invite))
 

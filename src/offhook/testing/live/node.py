@@ -109,6 +109,18 @@ class NodeProcess:
         assert found is not None, self.output
         return int(found[1])
 
+    def command(self, *arguments: str) -> str:
+        """Run a command of ours on this node's data folder. Returns what it prints."""
+        done = subprocess.run(  # noqa: S603 - our own program
+            [str(Path(sys.executable).parent / "offhook"), *arguments, "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
     def records(self) -> list[CallRecord]:
         """All call records, the newest first."""
         return asyncio.run(self._with_store(self._records))
