@@ -246,3 +246,5 @@ NETWORK_FAILED = ending(5000, "NETWORK_OUT_OF_ORDER", Source.ERROR)
 """DNS, connect or send failure."""
 RANG_OUT = ending(6010, "NO_ANSWER", Source.PLATFORM)
 """Our ring timer."""
+NO_ROUTE = ending(5020, "EXCHANGE_ROUTING_ERROR", Source.ERROR)
+"""No trunk takes the number."""

@@ -14,7 +14,21 @@ from offhook.legs.facts import LegFacts
 from offhook.legs.leg import Leg, reason_header
 from offhook.legs.offer_answer import NoCommonCodec, Terms, read
 from offhook.media import Channel, Media
-from offhook.sip import Answered, InviteEvent, Lost, OutgoingInvite, Progressed, Rang, Refused, Response, SdpError, sdp
+from offhook.sip import (
+    Answered,
+    InviteEvent,
+    Lost,
+    NameAddr,
+    OutgoingInvite,
+    Progressed,
+    Rang,
+    Refused,
+    Response,
+    SdpError,
+    SipParseError,
+    Uri,
+    sdp,
+)
 
 _Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
 
@@ -27,6 +41,8 @@ class NotAnswered(PeerFault):
     status: int | None
     """The final response, if there was one."""
     reason: str
+    contacts: tuple[Uri, ...] = ()
+    """Where a redirection points (3xx), the preferred first."""
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}".strip() if self.status else self.reason
@@ -125,10 +141,25 @@ class OutgoingLeg(Leg):
     def _refuse(self, response: Response) -> None:
         found = _Q850.search(", ".join(response.headers_all("Reason")))
         ending = causes.from_refusal(response.status, int(found[1]) if found else None)
-        self._fail(NotAnswered(ending, response.status, response.reason))
+        self._fail(NotAnswered(ending, response.status, response.reason, _contacts(response)))
         self._finish(ending)
 
     def _fail(self, failure: NotAnswered) -> None:
         if not self._outcome.done():
             self._outcome.set_exception(failure)
             self._outcome.exception()  # nobody has to be waiting
+
+
+def _contacts(response: Response) -> tuple[Uri, ...]:
+    """The SIP addresses of a redirection by their ``q`` (RFC 3261 section 8.1.3.4)."""
+    if response.status >= 400:
+        return ()
+    found: list[tuple[float, Uri]] = []
+    for item in response.items("contact")[:10]:
+        try:
+            contact = NameAddr.parse(item, "Contact")
+            told = next((value or "1" for name, value in contact.parameters if name.lower() == "q"), "1")
+            found.append((-float(told), contact.uri))
+        except (SipParseError, ValueError):
+            continue
+    return tuple(uri for _, uri in sorted(found, key=lambda pair: pair[0]) if uri.scheme in {"sip", "sips"})

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import cast
 
 from offhook.calls import Service
 from offhook.ids import Ids
-from offhook.legs import Leg, Place, Secrecy, Terms, accepting
+from offhook.legs import Leg, Place, Secrecy, Terms, accepting, terms_of
 from offhook.media import Media
-from offhook.records import Trunk
 from offhook.settings import Settings
 from offhook.sip import Admission, IncomingInvite, Stack
 
@@ -79,10 +77,3 @@ class Reception:
             leg.take_over(invite)
         else:
             invite.refuse(481)
-
-
-def terms_of(trunk: Trunk | None, terms: Terms) -> Terms:
-    """What is agreed to with a trunk: its own codecs and secrecy, where it has any."""
-    if trunk is None:
-        return terms
-    return replace(terms, codecs=trunk.codecs or terms.codecs, srtp=cast("Secrecy", trunk.srtp or terms.srtp))

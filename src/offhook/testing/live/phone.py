@@ -24,12 +24,12 @@ class Phone:
     """A SIP phone in this process: Offhook's own stack and media, towards the node in the other process."""
 
     def __init__(self, stack: Stack, media: Media, ids: Ids) -> None:
-        self._stack, self._media, self._ids = stack, media, ids
+        self.stack, self.media, self._ids = stack, media, ids
 
     @asynccontextmanager
     async def dial(self, target: str, caller: str = "sip:14155550100@phone.example", **more: Any) -> AsyncIterator[OutgoingLeg]:
         """Call somebody; hung up at the end of the block."""
-        async with dialling(self._stack, self._media, target, ids=self._ids, caller=NameAddr(Uri.parse(caller)), **more) as leg:
+        async with dialling(self.stack, self.media, target, ids=self._ids, caller=NameAddr(Uri.parse(caller)), **more) as leg:
             yield leg
 
     async def call(self, target: str, *, keys: str = "", limit_s: float = 20.0, **more: Any) -> Ending | NotAnswered:
