@@ -121,9 +121,8 @@ class Credential:
     key: ec.EllipticCurvePublicKey
     """On P-256."""
     subject: str
-    valid_from: datetime
-    """Of the whole path: the latest beginning and the earliest end. UTC."""
     valid_until: datetime
+    """The earliest end in the whole path, UTC."""
     numbers: TnAuthList | None
     """``None``: the certificate does not say, as it should (ATIS-1000080)."""
 
@@ -197,7 +196,6 @@ def _validate(
     return Credential(
         key,
         leaf.subject.rfc4514_string()[:200],
-        max(each.not_valid_before_utc for each in path),
         min(each.not_valid_after_utc for each in path),
         numbers,
     )

@@ -161,22 +161,24 @@ class Verifier:
         return None
 
     async def _judge_signature(self, claims: Passport) -> Verification | Failure:
-        credential = await self._cache.get(claims.x5u)
-        if isinstance(credential, Credential) and not passport.fits(claims.signed, claims.signature, credential.key):
-            # Signers renew their certificates in place.
-            credential = await self._cache.get(claims.x5u, younger_than_s=REFUSED_S)
+        credential = await self._credential(claims)
         if isinstance(credential, Failure):
             return credential
-        if not credential.valid_from <= self._clock.wall() <= credential.valid_until:
-            return Failure.unsupported(f"the certificate is valid from {credential.valid_from} until {credential.valid_until}")
-        if not passport.fits(claims.signed, claims.signature, credential.key):
-            return Failure.invalid("its signature does not fit")
         if credential.numbers is not None and not credential.numbers.covers(claims.orig):
             return Failure.unsupported(f"the certificate is not for {claims.orig.value}")
         why = f"signed by {credential.subject} for {claims.orig.value}"
         if credential.numbers is None:
             why += ", whose certificate has no TNAuthList"
         return Verification("Verified", claims.attest or "Not Applicable", why, claims.orig.value)
+
+    async def _credential(self, claims: Passport) -> Credential | Failure:
+        """The signer's, once the signature fits its key."""
+        # Signers renew their certificates in place: where the one that we know does not fit, there may be a newer one.
+        for younger_than_s in (CACHED_S, REFUSED_S):
+            credential = await self._cache.get(claims.x5u, younger_than_s=younger_than_s)
+            if isinstance(credential, Failure) or passport.fits(claims.signed, claims.signature, credential.key):
+                return credential
+        return Failure.invalid("its signature does not fit")
 
     async def _get(self, url: str) -> Credential | Failure:
         try:

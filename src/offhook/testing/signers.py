@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from offhook.sip.certificates import TN_AUTH_LIST
 from offhook.testing.virtual_time import EPOCH
 
 START = datetime.fromtimestamp(EPOCH, UTC)
 """When virtual time begins; certificates are valid for a year before and after unless told otherwise."""
 YEAR = timedelta(days=365)
+TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -66,9 +66,9 @@ class Holder:
         """A certificate for somebody else.
 
         Args:
-            more: ``ca`` (``None``: it doesn't say), ``path_length``, ``begins`` and ``ends``, ``key``, ``usage`` (one of the names of
-                ``x509.KeyUsage``), ``tn`` (the TNAuthList's value, ``None`` for none), ``critical`` (the OID of an extension that
-                nobody knows), ``digest``.
+            more: ``ca`` (``None``: it doesn't say), ``path_length``, ``begins`` and ``ends``, ``key``, ``usage`` (one of the
+                names of ``x509.KeyUsage``), ``tn`` (the TNAuthList's value, ``None`` for none), ``critical`` (the OID of an
+                extension that nobody knows), ``digest``.
         """
         return self._make(name, self, **more)
 
@@ -86,7 +86,7 @@ class Holder:
         usage: str | None = None,
         tn: bytes | None = SPC,
         critical: str | None = None,
-        digest: hashes.HashAlgorithm | None = None,
+        digest: hashes.SHA224 | hashes.SHA256 | None = None,
     ) -> Holder:
         key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
