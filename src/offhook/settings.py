@@ -88,11 +88,25 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 100_000:
+        raise ValueError("must be between 0.1 and 100000 a second")
+    return value
+
+
 def _realm(text: str) -> str:
     text = text.strip()
     if not text or not text.isascii() or not text.isprintable() or '"' in text or "\\" in text:
         raise ValueError("must be plain characters without quotes")
     return text
+
+
+def _digest(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip().upper() for word in text.split(","))
+    if not words or not set(words) <= {"MD5", "SHA-256"} or len(set(words)) < len(words):
+        raise ValueError("must be MD5, SHA-256 or both, separated by a comma")
+    return words
 
 
 def _strangers(text: str) -> str:
@@ -203,10 +217,19 @@ class Settings:
         "offhook",
         "What digest challenges name. Stored passwords depend on it: set it before adding endpoints.",
     )
+    digest: tuple[str, ...] = _setting(
+        _digest,
+        ("MD5", "SHA-256"),
+        "Digest algorithms that passwords may be proved by, in the order offered. MD5 comes first because some phones "
+        "stumble over anything before it; `SHA-256` alone where all know it.",
+    )
     strangers: str = _setting(
         _strangers,
         "answer",
         "`answer` or `refuse`: what becomes of calls that come from no trunk's address and with no endpoint's password.",
+    )
+    requests_per_s: float = _setting(
+        _rate, 20.0, "New SIP requests that one address may make in a second, when it is no trunk and nobody is registered there."
     )
     sip_tls: int = _setting(_port, 5061, "The port of SIP over TLS, once there is a certificate; 0 takes any free one.")
     tls_certificate: Path | None = _setting(

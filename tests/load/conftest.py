@@ -11,6 +11,8 @@ import pytest
 
 from offhook.testing.live import Customer, NodeProcess
 
+HERE = Path(__file__).parent
+
 
 @pytest.fixture(scope="session")
 def full() -> bool:
@@ -48,6 +50,6 @@ def sipp_scenario() -> Callable[[str], tuple[str, Path]]:
             if os.environ.get("OFFHOOK_REQUIRE_PEERS"):
                 pytest.fail("sipp is missing, and OFFHOOK_REQUIRE_PEERS is set")
             pytest.skip("sipp is not installed (.ci/run installs it)")
-        return program, Path(__file__).parents[1] / "e2e" / "sipp" / name
+        return program, next(each for each in (HERE / name, HERE.parent / "e2e" / "sipp" / name) if each.exists())
 
     return find

@@ -53,10 +53,13 @@ def test_what_another_client_answers_is_right(algorithm: str) -> None:
     assert desk.check(answered(desk.challenge(algorithm))) is Verdict.RIGHT
 
 
-def test_the_strongest_algorithm_comes_first_and_both_have_a_nonce() -> None:
-    fields = Desk().guard.challenges()
-    assert [name for name, _ in fields] == ["WWW-Authenticate"] * 2
-    assert ["SHA-256" in value for _, value in fields] == [True, False]
+def test_the_algorithms_are_offered_in_order_and_others_are_not_accepted() -> None:
+    desk = Desk()
+    assert [value.partition("algorithm=")[2][:3] for _, value in desk.guard.challenges()] == ["MD5", "SHA"]
+    weak = answered(desk.challenge("MD5"))
+    strict = Guard("offhook", b"k" * 32, lambda: desk.now, lambda length: "0" * length, ("SHA-256",))
+    assert [name for name, _ in strict.challenges(proxy=True)] == ["Proxy-Authenticate"]
+    assert strict.read(Request("REGISTER", URI, [("Authorization", weak)])) is None
 
 
 def test_a_wrong_password_a_wrong_method_and_an_unknown_user_are_wrong() -> None:

@@ -29,6 +29,12 @@ from offhook.sip import (
 )
 from offhook.store import Store
 
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine itself can send from there."""
+    return host == "::1" or host.startswith("127.")
+
+
 log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
@@ -48,8 +54,8 @@ class Telephony:
         self._known: dict[str, tuple[SipEndpoint | None, float]] = {}
         self._stack: Stack | None = None
         self._polling: asyncio.Task[None] | None = None
-        self.guard = Guard(settings.sip_realm, secrets.token_bytes(32), clock.now, ids.token)
-        self.defence = Defence(clock.now, self._trusted)
+        self.guard = Guard(settings.sip_realm, secrets.token_bytes(32), clock.now, ids.token, settings.digest)
+        self.defence = Defence(clock.now, self._trusted, settings.requests_per_s)
         self.admission = Admission(self.guard, self.endpoint, self.defence, settings.strangers)
         self.registrar = Registrar(self.guard, self.endpoint, store.telephony.set_bindings, self._ping, clock, self.defence)
         self.trunks = Trunks(self._correspond, clock)
@@ -116,6 +122,8 @@ class Telephony:
         )
 
     def _trusted(self, host: str) -> bool:
+        if is_loopback(host):
+            return True
         return self.admission.trunk_at(host) is not None or self.registrar.knows(host)
 
     def _ping(self, octets: bytes, address: Address) -> None:

@@ -49,10 +49,14 @@ class Defence:
     Args:
         time: s, of a clock that only goes forward.
         trusted: whether an address belongs to somebody we know (a trunk): it is never held up, whoever forges its packets.
+        rate_per_s: new requests outside of a dialog that one address may make, on the average.
     """
 
-    def __init__(self, time: Callable[[], float], trusted: Callable[[str], bool] = lambda _host: False) -> None:
+    def __init__(
+        self, time: Callable[[], float], trusted: Callable[[str], bool] = lambda _host: False, rate_per_s: float = RATE_PER_S
+    ) -> None:
         self._time = time
+        self._rate_per_s = rate_per_s
         self._trusted = trusted
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self.ignored = 0
@@ -93,9 +97,13 @@ class Defence:
             self._ban(host, record, why)
 
     def succeeded(self, host: str) -> None:
-        """The address has proved that it knows a password: what was forgiven is forgotten."""
-        if host in self._records:
-            self._records[host].failures = 0
+        """The address has proved that it knows a password: its mistakes are forgotten, and what it took to prove it is given
+        back, for an office behind one address may have hundreds of phones.
+        """
+        record = self._records.get(host)
+        if record is not None:
+            record.failures = 0
+            record.tokens = min(BURST, record.tokens + 4)
 
     def banned(self) -> dict[str, float]:
         """Who is not listened to, and for how many more seconds."""
@@ -110,7 +118,7 @@ class Defence:
             while len(self._records) > MAX_ADDRESSES:
                 self._records.popitem(last=False)
         passed = now - record.seen_at
-        record.tokens = min(BURST, record.tokens + passed * RATE_PER_S)
+        record.tokens = min(BURST, record.tokens + passed * self._rate_per_s)
         record.failures = max(0.0, record.failures - passed * FAILURES / WINDOW_S)
         record.seen_at = now
         self._records.move_to_end(host)

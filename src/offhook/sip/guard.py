@@ -20,6 +20,8 @@ NONCE_S = 300.0
 """After so long a nonce is stale: the client is asked to try again with a new one, and needs not ask its user."""
 MAX_NONCES = 50_000
 """Answered nonces whose counters are remembered; of more, the longest unused are forgotten and become stale at once."""
+ALGORITHMS = ("MD5", "SHA-256")
+"""MD5 first: there are clients that give up when the first challenge is for something else."""
 _RANDOM = 16
 _MAC = 32
 
@@ -75,23 +77,32 @@ class Guard:
         secret: random octets; nonces of another run of the program are stale, not wrong.
         time: s, of a clock that only goes forward.
         token: so many random hexadecimal digits.
+        algorithms: offered in this order; a client takes the first that it knows (RFC 8760 section 2.4).
     """
 
-    def __init__(self, realm: str, secret: bytes, time: Callable[[], float], token: Callable[[int], str]) -> None:
+    def __init__(
+        self,
+        realm: str,
+        secret: bytes,
+        time: Callable[[], float],
+        token: Callable[[int], str],
+        algorithms: Sequence[str] = ALGORITHMS,
+    ) -> None:
         self.realm = realm
+        self._algorithms = algorithms
         self._secret = secret
         self._time = time
         self._token = token
         self._counters: OrderedDict[str, int] = OrderedDict()
 
     def challenges(self, *, proxy: bool = False, stale: bool = False) -> list[tuple[str, str]]:
-        """The fields of a 401 or 407: SHA-256 first, MD5 for those who know nothing else (RFC 8760 section 2.4)."""
+        """The fields of a 401 or 407, one for each algorithm."""
         nonce = self._nonce()
         field = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         tail = ", stale=true" if stale else ""
         return [
             (field, f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}')
-            for name in ("SHA-256", "MD5")
+            for name in self._algorithms
         ]
 
     def read(self, request: Request, *, proxy: bool = False) -> Answer | None:
@@ -101,6 +112,7 @@ class Guard:
             pairs = read_pairs(rest) if scheme.lower() == "digest" else {}
             algorithm = pairs.get("algorithm", "MD5").lower()
             known = {"username", "nonce", "uri", "response"} <= pairs.keys() and algorithm in HASHES
+            known = known and algorithm in {each.lower() for each in self._algorithms}
             if known and pairs.get("realm") == self.realm and self._made_at(pairs["nonce"]) is not None:
                 texts = (pairs.get(name, "") for name in ("qop", "nc", "cnonce"))
                 return Answer(pairs["username"], pairs["nonce"], algorithm, pairs["response"].lower(), pairs["uri"], *texts)

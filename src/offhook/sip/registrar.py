@@ -30,6 +30,8 @@ MAX_CONTACTS = 10
 MAX_PATH = 8
 WRITE_S = 0.5
 """Changes are written together, at most so long after they were made."""
+HOSTS_S = 5.0
+"""An address that somebody has registered from is known as such within this time."""
 KEEP_ALIVE_S = 25.0
 """A NAT forgets where UDP came from after 30 s and more."""
 KEEP_ALIVE = b"\r\n\r\n"
@@ -78,6 +80,8 @@ class Registrar:
         self._clock = clock
         self._defence = defence
         self._bindings: dict[str, dict[str, Binding]] = {}
+        self._hosts: set[str] = set()
+        self._hosts_until = 0.0
         self._changed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Event()
@@ -122,7 +126,11 @@ class Registrar:
 
     def knows(self, host: str) -> bool:
         """Whether somebody is registered from this address."""
-        return any(each.source.startswith((f"{host}:", f"[{host}]:")) for one in self._bindings.values() for each in one.values())
+        now = self._clock.now()
+        if now >= self._hosts_until:
+            self._hosts = {Address.parse(each.source).host for one in self._bindings.values() for each in one.values()}
+            self._hosts_until = now + HOSTS_S
+        return host in self._hosts
 
     def forget(self, username: str) -> None:
         """The endpoint is no more."""
