@@ -95,6 +95,12 @@ def _rate(text: str) -> float:
     return value
 
 
+def _attestation(text: str) -> str:
+    if text.strip().upper() not in {"A", "B", "C"}:
+        raise ValueError("must be A, B or C")
+    return text.strip().upper()
+
+
 def _realm(text: str) -> str:
     text = text.strip()
     if not text or not text.isascii() or not text.isprintable() or '"' in text or "\\" in text:
@@ -242,6 +248,14 @@ class Settings:
         _path, None, "PEM file of the authorities that servers we connect to are checked with; else those of the system."
     )
     tls_verify: bool = _setting(_boolean, True, "Whether the certificates of servers that we connect to are checked.")
+    stir_authorities: Path | None = _setting(
+        _path,
+        None,
+        "PEM file of the authorities for signers of callers' numbers (STIR/SHAKEN); without it none is believed.",
+    )
+    stir_key: Path | None = _setting(_path, None, "PEM file of the P-256 key that our calls by trunks are signed with.")
+    stir_certificate_url: str | None = _setting(_url, None, "Where everybody finds the certificate of that key.")
+    stir_attestation: str = _setting(_attestation, "A", "`A`, `B` or `C`: what we attest of our callers.")
     http_tls: bool = _setting(
         _boolean, False, "Whether the HTTP port speaks HTTPS, with the same certificate; WebSockets are WSS."
     )

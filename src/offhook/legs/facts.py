@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from offhook.sip import Caller, HeaderError, NameAddr, Request, Uri, trunking
+from offhook.sip import Caller, HeaderError, NameAddr, Request, Uri, Verification, trunking
 
 _NUMBER = re.compile(r"\+?[0-9][0-9().\- ]{1,31}")
 _CUSTOM = "x-ph-"
@@ -59,7 +59,7 @@ def party(uri: Uri) -> str:
     return f"sip:{user}@{uri.host}" if user else f"sip:{uri.host}"
 
 
-def read(request: Request, *, source: str, caller: Caller | None = None) -> LegFacts:
+def read(request: Request, *, source: str, caller: Caller | None = None, verified: Verification | None = None) -> LegFacts:
     """Read the facts of an INVITE.
 
     Of a trunk its assertions are believed (RFC 3325), and its numbers are read in its own format; an endpoint is who it has
@@ -88,7 +88,8 @@ def read(request: Request, *, source: str, caller: Caller | None = None) -> LegF
         app_id=caller.app_id if caller is not None and caller.kind == "endpoint" else None,
         fallback_app_id=caller.app_id if caller is not None and caller.kind == "trunk" else None,
         auth_user=caller.username if caller is not None else None,
-        stir_verification=_verstat(request) if trunk is not None else "Not Applicable",
+        stir_verification=verified.status if verified is not None else "Not Applicable",
+        stir_attestation=verified.attestation if verified is not None else "Not Applicable",
     )
 
 
@@ -102,19 +103,6 @@ def _asserted(request: Request) -> NameAddr:
             except HeaderError:
                 continue
     return request.from_
-
-
-_VERSTAT = {"tn-validation-passed": "Verified", "no-tn-validation": "Not Verified", "tn-validation-failed": "Not Verified"}
-
-
-def _verstat(request: Request) -> str:
-    """What a trusted network found when it verified the caller's number (reference ``api.md`` section 13)."""
-    for name in ("p-asserted-identity", "from"):
-        for value in request.items(name):
-            found = re.search(r"verstat=([A-Za-z\-]{1,40})", value)
-            if found is not None:
-                return _VERSTAT.get(found[1].lower(), "Not Applicable")
-    return "Not Applicable"
 
 
 def _forwarded_from(request: Request) -> str | None:

@@ -10,7 +10,7 @@ from offhook.legs import facts, offer_answer
 from offhook.legs.leg import Leg, reason_header
 from offhook.legs.offer_answer import Agreement, NoCommonCodec, Terms
 from offhook.media import Media
-from offhook.sip import Acknowledged, Caller, Cancelled, EarlyAnswer, IncomingInvite, InviteEvent, SdpError, sdp
+from offhook.sip import Acknowledged, Caller, Cancelled, EarlyAnswer, IncomingInvite, InviteEvent, SdpError, Verification, sdp
 
 
 class IncomingLeg(Leg):
@@ -19,9 +19,17 @@ class IncomingLeg(Leg):
     hung_up_by = causes.CALLER_HUNG_UP
 
     def __init__(
-        self, invite: IncomingInvite, media: Media, *, host: str, identity: int, terms: Terms, caller: Caller | None = None
+        self,
+        invite: IncomingInvite,
+        media: Media,
+        *,
+        host: str,
+        identity: int,
+        terms: Terms,
+        caller: Caller | None = None,
+        verified: Verification | None = None,
     ) -> None:
-        read = facts.read(invite.request, source=str(invite.peer), caller=caller)
+        read = facts.read(invite.request, source=str(invite.peer), caller=caller, verified=verified)
         super().__init__(invite, media, read, host=host, identity=identity, terms=terms)
         self._invite = invite
         self._offer: sdp.SessionDescription | None = None

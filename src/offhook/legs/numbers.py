@@ -16,7 +16,7 @@ from offhook.legs.outgoing import NotAnswered, OutgoingLeg
 from offhook.legs.placing import ANY_TERMS, dialling
 from offhook.media import Media
 from offhook.records import Trunk
-from offhook.sip import NameAddr, Stack, Trunks, Uri, trunking
+from offhook.sip import NameAddr, Signer, Stack, Trunks, Uri, trunking
 
 GOES_ON_AFTER = frozenset({408, 500, 502, 503, 504})
 """Refusals that speak of the server and not of the number: the next trunk may do better (RFC 3261 section 21.5)."""
@@ -43,6 +43,7 @@ async def dialling_number(
     headers: Sequence[tuple[str, str]] = (),
     observe: Observe | None = None,
     terms: Terms = ANY_TERMS,
+    signer: Signer | None = None,
 ) -> AsyncIterator[OutgoingLeg]:
     """Call a number and own the leg; cancelled or hung up and freed at the end of the block.
 
@@ -53,11 +54,13 @@ async def dialling_number(
         number: digits with country code.
         caller: our number likewise, for From and P-Asserted-Identity.
         domain: of our SIP address; else our address as the trunk sees it.
+        signer: attests our number (STIR/SHAKEN).
 
     Raises:
         NotAnswered: no trunk takes the number, or the last that was tried refused it.
         NoMedia: there is no port, no descriptor or no time for another leg.
     """
+    headers = [*headers, *(signer.fields(caller, number) if signer is not None else [])]
     failure = NotAnswered(causes.NO_ROUTE.because(f"no trunk takes {number}"), None, f"no trunk takes {number}")
     for trunk in trunks.candidates(number):
         async with AsyncExitStack() as opened:

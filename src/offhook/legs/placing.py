@@ -17,7 +17,7 @@ from offhook.legs.leg import Place
 from offhook.legs.offer_answer import Local, Terms
 from offhook.legs.outgoing import OutgoingLeg
 from offhook.media import Media
-from offhook.sip import Address, Caller, Credentials, IncomingInvite, NameAddr, Stack, Uri
+from offhook.sip import Address, Caller, Credentials, IncomingInvite, NameAddr, Stack, Uri, Verification
 from offhook.tasks import beside
 
 ANY_TERMS = Terms()
@@ -36,17 +36,21 @@ async def accepting(
     media_timeout_s: float = MEDIA_TIMEOUT_S,
     caller: Caller | None = None,
     place: Place | None = None,
+    verified: Verification | None = None,
 ) -> AsyncIterator[IncomingLeg]:
     """A leg for an INVITE that came in; refused or hung up and freed at the end of the block, if it was not before.
 
     Args:
         terms: the codecs and the secrecy that we agree to; a key for SRTP is made for each leg.
+        verified: what is known about the caller's number, where that was looked into.
         place: calls whom the party wants to be transferred to; without it transfers are declined.
         caller: who it is, where that was found out.
         media_timeout_s: an answered leg that sends nothing for so long has ended; 0: never.
     """
     host = stack.advertised_host(invite.peer.host)
-    leg = IncomingLeg(invite, media, host=host, identity=_identity(ids), terms=_with_key(terms, ids), caller=caller)
+    leg = IncomingLeg(
+        invite, media, host=host, identity=_identity(ids), terms=_with_key(terms, ids), caller=caller, verified=verified
+    )
     leg.place = place
     async with (
         beside(leg.pump(), name=f"leg {leg.facts.sip_call_id}"),

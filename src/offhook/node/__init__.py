@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +126,8 @@ async def running(
         recovered = await service.recover()
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
-        telephony = Telephony(settings, store, clock, ids)
-        reception = Reception(settings, telephony.admission, telephony.place)
+        telephony = Telephony(settings, store, clock, ids, _certificates(hooks))
+        reception = Reception(settings, telephony)
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = Stack(
             host=settings.sip.host,
@@ -181,6 +181,15 @@ def _alone_in(folder: Path) -> Iterator[None]:
                 f"another node runs on the data folder {folder}; stop it, or set OFFHOOK_DATA to another one"
             ) from None
         yield
+
+
+def _certificates(hooks: Hooks) -> Callable[[str], Awaitable[bytes]]:
+    """Certificates of those who sign calls come from URLs that strangers name: the guard of the web hooks stands before them."""
+
+    async def fetch(url: str) -> bytes:
+        return (await hooks.get_media(url)).body
+
+    return fetch
 
 
 def _https(settings: Settings, tls: Tls) -> ssl.SSLContext | None:

@@ -8,10 +8,11 @@ from typing import cast
 
 from offhook.calls import Service
 from offhook.ids import Ids
-from offhook.legs import Leg, Place, Secrecy, Terms, accepting, terms_of
+from offhook.legs import Leg, Secrecy, Terms, accepting, terms_of
 from offhook.media import Media
+from offhook.node.telephony import Telephony
 from offhook.settings import Settings
-from offhook.sip import Admission, IncomingInvite, Stack
+from offhook.sip import IncomingInvite, Stack
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +20,9 @@ log = logging.getLogger(__name__)
 class Reception:
     """Takes INVITEs: refuses what there is no room for, and runs each call beside the others."""
 
-    def __init__(self, settings: Settings, admission: Admission, place: Place) -> None:
+    def __init__(self, settings: Settings, telephony: Telephony) -> None:
         self._settings = settings
-        self._admission = admission
-        self._place = place
+        self._telephony = telephony
         self._terms = Terms(settings.codecs, cast("Secrecy", settings.srtp))
         self._group: asyncio.TaskGroup | None = None
         self._parts: tuple[Stack, Media, Service] | None = None
@@ -49,7 +49,7 @@ class Reception:
     async def _run(self, invite: IncomingInvite, stack: Stack, media: Media, service: Service) -> None:
         """One call, from INVITE to record. Nothing that goes wrong here may reach another call."""
         try:
-            caller = await self._admission.admit(invite)
+            caller = await self._telephony.admission.admit(invite)
             if caller is None:
                 return
             if invite.replaces is not None:
@@ -61,7 +61,8 @@ class Reception:
                 terms=terms_of(caller.trunk, self._terms),
                 media_timeout_s=self._settings.media_timeout_s,
                 caller=caller,
-                place=None if caller.kind == "stranger" else self._place,
+                place=None if caller.kind == "stranger" else self._telephony.place,
+                verified=await self._telephony.verify(invite, caller),
             ) as leg:
                 await service.arrive(leg)
         except Exception:

@@ -5,26 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import Literal, cast
 
 from offhook.clock import Clock
+from offhook.errors import SettingsError
 from offhook.ids import Ids
 from offhook.records import SipEndpoint, Trunk
 from offhook.settings import Settings
 from offhook.sip import (
     Address,
     Admission,
+    Caller,
     Defence,
     Guard,
+    IncomingInvite,
     IncomingRequest,
     NameAddr,
     OutgoingInvite,
     Registrar,
     Request,
+    Signer,
     Stack,
     Trunks,
     Uri,
+    Verification,
+    Verifier,
     trunking,
 )
 from offhook.store import Store
@@ -37,6 +45,7 @@ def is_loopback(host: str) -> bool:
 
 log = logging.getLogger(__name__)
 
+Fetch = Callable[[str], Awaitable[bytes]]
 FRESH_S = 1.0
 """An endpoint that another process changes is known within this time."""
 TRUNKS_S = 2.0
@@ -47,7 +56,10 @@ MAX_CACHED = 20_000
 class Telephony:
     """Wires the registrar, the admission of calls and the trunks to the store and the stack."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, settings: Settings, store: Store, clock: Clock, ids: Ids, fetch: Fetch) -> None:
+        """Args:
+        fetch: gets the certificates of those who sign calls.
+        """
         self._store = store
         self._clock = clock
         self._domain = settings.sip_domain
@@ -59,6 +71,8 @@ class Telephony:
         self.admission = Admission(self.guard, self.endpoint, self.defence, settings.strangers)
         self.registrar = Registrar(self.guard, self.endpoint, store.telephony.set_bindings, self._ping, clock, self.defence)
         self.trunks = Trunks(self._correspond, clock)
+        self.verifier = Verifier(fetch, _authorities(settings), clock, allow_http=settings.allow_private_urls)
+        self.signer = _signer(settings, clock, ids)
 
     async def start(self, stack: Stack) -> None:
         """The stack listens: go on with the registrations of the last run, and begin with the trunks."""
@@ -74,6 +88,7 @@ class Telephony:
             with suppress(asyncio.CancelledError):
                 await self._polling
         await self.trunks.aclose()
+        await self.verifier.aclose()
         await self.registrar.aclose()
 
     def hears(self, source: Address, request: Request | None) -> bool:
@@ -85,6 +100,12 @@ class Telephony:
     def request(self, incoming: IncomingRequest) -> None:
         """A REGISTER."""
         self.registrar.take(incoming)
+
+    async def verify(self, invite: IncomingInvite, caller: Caller) -> Verification:
+        """What is known about the caller's number (STIR/SHAKEN)."""
+        trunk = caller.trunk
+        region = trunk.number_format if trunk is not None and len(trunk.number_format) == 2 else None
+        return await self.verifier.verify(invite.request, region=region, trusted=trunk is not None)
 
     async def endpoint(self, username: str) -> SipEndpoint | None:
         """An endpoint by its name; remembered for a second."""
@@ -155,3 +176,24 @@ class Telephony:
         trunks = await self._store.telephony.trunks()
         self.admission.use(trunks)
         self.trunks.use(trunks)
+
+
+def _authorities(settings: Settings) -> list[bytes]:
+    return [] if settings.stir_authorities is None else [_read(settings.stir_authorities, "stir_authorities")]
+
+
+def _signer(settings: Settings, clock: Clock, ids: Ids) -> Signer | None:
+    if settings.stir_key is None:
+        return None
+    if settings.stir_certificate_url is None:
+        raise SettingsError("stir_key needs stir_certificate_url: where everybody finds the certificate of that key")
+    key = _read(settings.stir_key, "stir_key")
+    attestation = cast("Literal['A', 'B', 'C']", settings.stir_attestation)
+    return Signer(key, settings.stir_certificate_url, attestation, clock=clock, ids=ids, allow_http=settings.allow_private_urls)
+
+
+def _read(path: Path, setting: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{setting}: {path} cannot be read ({error.strerror})") from None

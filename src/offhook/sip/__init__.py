@@ -10,6 +10,7 @@ from offhook.sip.digest import Credentials
 from offhook.sip.errors import HeaderError, SdpError, SipBindError, SipParseError
 from offhook.sip.guard import Guard, Secret
 from offhook.sip.headers import Address, CSeq, Via
+from offhook.sip.identity import Signer, Verification, Verifier
 from offhook.sip.invite import (
     Acknowledged,
     Answered,
@@ -79,6 +80,7 @@ __all__ = [
     "Response",
     "SdpError",
     "Secret",
+    "Signer",
     "SipBindError",
     "SipParseError",
     "SipSettings",
@@ -87,6 +89,8 @@ __all__ = [
     "TlsFiles",
     "Trunks",
     "Uri",
+    "Verification",
+    "Verifier",
     "Via",
     "parse_message",
     "sdp",
