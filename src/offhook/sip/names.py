@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
+import secrets
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Literal
 
 from offhook.clock import Clock
+from offhook.sip import locating
+from offhook.sip.dns import Dns
 from offhook.sip.headers import Address
 
+log = logging.getLogger(__name__)
 RESOLVED_FOR_S = 60.0
 MAX_KNOWN = 1024
 """Names, and peers, that are remembered."""
 MAX_LOOKUPS = 64
 """Look-ups at a time: peers can make us look up names, by their Contact."""
 LOOKUP_S = 5.0
+MAX_SEARCHES = 1024
+"""Requests at a time that wait to know their servers; the questions of all of them are bounded by `Dns`."""
 WILDCARDS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 _ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses for documentation (RFC 5737, RFC 3849): what leads there is the default route. Nothing is sent."""
 
 Located = Callable[[Address | None, str], None]
+LocatedAll = Callable[[list[Address], str], None]
 
 
 @lru_cache(maxsize=MAX_KNOWN)
@@ -96,14 +105,31 @@ def _leading_to(host: str, bound: str) -> str:
 class Resolver:
     """Makes addresses of names, beside the loop, a bounded number at a time."""
 
-    def __init__(self, clock: Clock, family: socket.AddressFamily, *, both: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        family: socket.AddressFamily,
+        *,
+        both: bool = False,
+        transports: frozenset[str] = frozenset({"udp", "tcp"}),
+        dns: Dns | None = None,
+        below: locating.Below = secrets.randbelow,
+    ) -> None:
         """Args:
         family: of the addresses that names stand for.
         both: whether the other family is spoken too; names stand for either then, IPv4 where there is one.
+        transports: by which ``candidates`` may be reached.
+        dns: whom ``candidates`` asks; the system's name servers when none is handed in. It is closed with this.
+        below: chooses among servers of one priority.
         """
         self._clock = clock
         self._family = family
         self._both = both
+        families: tuple[Literal[4, 6], ...] = (6,) if family == socket.AF_INET6 else (4,)
+        self._spoken = locating.Spoken(transports, (4, 6) if both else families)
+        self._dns = Dns(clock) if dns is None else dns
+        self._below = below
+        self._searches: set[asyncio.Task[None]] = set()
         self._known: dict[str, tuple[str, float]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, list[tuple[Address, Located]]] = {}
@@ -146,11 +172,43 @@ class Resolver:
         for address, then in waiting:
             then(replace(address, host=found) if found else None, why)
 
+    def candidates(self, address: Address, then: LocatedAll, *, choose_transport: bool = False) -> None:
+        """Call ``then`` with all addresses that a request can be sent to, in the order to try them (RFC 3263 section 4).
+
+        With an empty list and why when there is none. At once when the host is numeric, else in a later turn of the loop.
+
+        Args:
+            address: a host, a name or not; port 0 when none is named: the servers are those of the SRV records then.
+            choose_transport: whether DNS may say by which transport; that of ``address`` says only whether it must be secure.
+        """
+        wanted = locating.Wanted.of(address, choose_transport=choose_transport)
+        settled = locating.settled(wanted, self._spoken)
+        if settled is not None:
+            then(*settled)
+        elif len(self._searches) >= MAX_SEARCHES:
+            then([], f"transport: too many names are being looked up to look up {address.host}")
+        else:
+            task = asyncio.get_running_loop().create_task(self._search(wanted, then), name=f"servers of {address.host}")
+            self._searches.add(task)
+            task.add_done_callback(self._searches.discard)
+
+    async def _search(self, wanted: locating.Wanted, then: LocatedAll) -> None:
+        try:
+            async with asyncio.timeout(LOOKUP_S):
+                found, why = await locating.locate(wanted, self._spoken, self._dns.ask, self._below)
+        except TimeoutError:
+            found, why = [], f"transport: the name {wanted.host} is not known (no answer)"
+        except Exception:
+            log.exception("the servers of %s could not be looked for", wanted.host)
+            found, why = [], f"transport: the name {wanted.host} could not be looked up"
+        then(found, why)
+
     async def aclose(self) -> None:
         """Stop looking; nobody is told."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._searches]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
         self._waiting.clear()
+        await self._dns.aclose()
