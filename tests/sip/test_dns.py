@@ -348,6 +348,7 @@ class Strange(asyncio.DatagramProtocol):
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
         self.datagrams = 0
+        self.replies = 0
         self.questions: set[bytes] = set()
         self._more = asyncio.Event()
 
@@ -360,8 +361,8 @@ class Strange(asyncio.DatagramProtocol):
         self._more.set()
         reply = self.reply(data)
         if reply:
-            assert isinstance(self.transport, asyncio.DatagramTransport)
-            self.transport.sendto(reply, addr)
+            self.transport.sendto(reply, addr)  # type: ignore[attr-defined]
+            self.replies += 1
 
     async def hear(self, number: int) -> None:
         """Wait for so many different questions."""
@@ -411,6 +412,7 @@ def test_a_silent_name_server_leaves_it_to_the_next(run, server, tmp_path) -> No
         lambda _query: b"\xff" * 600,
         lambda _query: b"\x00",
     ],
+    ids="silent formerr servfail refused empty echo short garbage truncated other-id noise byte".split(),
 )
 def test_name_servers_that_talk_nonsense_end_in_a_reason(reply, tmp_path, monkeypatch) -> None:
     impatient(monkeypatch)
@@ -424,6 +426,8 @@ def test_name_servers_that_talk_nonsense_end_in_a_reason(reply, tmp_path, monkey
             assert why.startswith("transport: the name a.example is not known (")
             heard = other.datagrams
             assert heard > 0
+            assert other.replies == (0 if reply is silent else heard)
+            assert len(why) < 200
             assert await candidates(resolver, Address("a.example", 5060)) == ([], why)
             assert other.datagrams == heard  # that nothing came is remembered, if not for long
             await resolver.aclose()

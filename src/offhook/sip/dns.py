@@ -49,6 +49,8 @@ MAX_HOSTS_BYTES = 1 << 20
 UDP_PAYLOAD_BYTES = 1232
 """What we take in one datagram (EDNS): no fragments. Longer answers come by TCP."""
 SYSTEM_THREADS = 2
+MAX_REASON = 120
+"""Characters of what went wrong."""
 HOSTS = Path("/etc/hosts")
 RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -211,7 +213,7 @@ class Dns:
             found = await self._system(name, kind) if ask_system else Answer()
             if found.records:
                 return found
-            raise _NoAnswer(str(error)) from error
+            raise _NoAnswer(_reason(error)) from error
         ttl = min(max(float(answer.chaining_result.minimum_ttl), MIN_TTL_S), MAX_TTL_S)
         return Answer(tuple(_records(answer)), ttl)
 
@@ -257,6 +259,14 @@ class Dns:
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._threads = None
+
+
+def _reason(error: Exception) -> str:
+    """What the name servers said, without their addresses."""
+    if not isinstance(error, dns.resolver.NoNameservers):
+        return str(error)
+    said = dict.fromkeys(str(each[3]) or type(each[3]).__name__ for each in error.kwargs.get("errors", ()))
+    return f"the name servers say {', '.join(said)}"[:MAX_REASON]
 
 
 def _records(answer: Iterable[Rdata]) -> list[Naptr | Srv | str]:
