@@ -192,17 +192,20 @@ def test_naptr_without_srv_leads_to_the_host_by_the_transport_it_names() -> None
     assert search(Zone(records), "sip:d.example")[0] == ["192.0.2.4:5060/tcp"]
 
 
-def test_naptr_of_one_order_goes_by_preference() -> None:
+def test_naptr_goes_by_order_and_within_one_by_preference() -> None:
     records = {
         ("e.example", "NAPTR"): [
+            Naptr(2, 1, "s", "SIPS+D2T", "", "_sips._tcp.e.example"),
             Naptr(1, 20, "s", "SIP+D2U", "", "_sip._udp.e.example"),
             Naptr(1, 10, "s", "SIP+D2T", "", "_sip._tcp.elsewhere.example"),
         ],
         ("_sip._udp.e.example", "SRV"): [Srv(0, 0, 5060, "e.example")],
         ("_sip._tcp.elsewhere.example", "SRV"): [Srv(0, 0, 5060, "e.example")],
+        ("_sips._tcp.e.example", "SRV"): [Srv(0, 0, 5061, "e.example")],
         ("e.example", "A"): ["192.0.2.4"],
     }
-    assert search(Zone(records), "sip:e.example")[0] == ["192.0.2.4:5060/tcp", "192.0.2.4:5060/udp"]
+    found, _ = search(Zone(records), "sip:e.example", transports=UDP_TCP | {"tls"})
+    assert found == ["192.0.2.4:5060/tcp", "192.0.2.4:5060/udp", "192.0.2.4:5061/tls"]
 
 
 def test_a_domain_that_says_it_has_no_such_service_is_believed() -> None:
@@ -419,6 +422,8 @@ def test_the_memory_of_failures_is_bounded() -> None:
     for n in range(1000):
         failover.failed("d99", Address("192.0.2.9", n + 1), 100 + n / 1000)
     assert len(failover._until["d99"]) == locating.MAX_CANDIDATES
+    failover.failed("d98", B, 98 + locating.PENALTY_S)
+    assert list(failover._until["d98"]) == [B]  # A's penalty is over
     assert failover.until("d99", Address("192.0.2.9", 1000), 102) > 0
     assert len(failover.tries("d99", [Address("192.0.2.9", n) for n in range(1, 999)])._left) == locating.MAX_CANDIDATES
 
