@@ -15,6 +15,7 @@ from offhook.sip.errors import SipParseError
 from offhook.sip.fitness import ALLOW
 from offhook.sip.headers import MAGIC, Address
 from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite, Phase
+from offhook.sip.locating import Failover, unlocated
 from offhook.sip.message import Message, Request, Response, has_tag, parse_message, respond
 from offhook.sip.refreshing import Refreshing
 from offhook.sip.reliable import Pracks
@@ -57,6 +58,9 @@ class CoreParts:
     user_agent: str = "Offhook"
     locate: Callable[[Address, Located], None] = _as_it_is
     """Make an IP address of a host name, now or later; with ``None`` and the reason when there is none."""
+    candidates: Callable[[Address, bool, Callable[[list[Address], str], None]], None] | None = None
+    """Find all servers of an address (port 0: none is named), whose transport may be chosen or not, in the order to try them
+    (RFC 3263); without this only ``locate`` is asked."""
     connected: Callable[[Address], bool] = lambda address: address.reliable
     """Whether a connection to this address stands."""
     transports: frozenset[str] = frozenset({"udp", "tcp"})
@@ -79,6 +83,7 @@ class Core:
         """The transactions of open INVITEs, by what their copies would have in common."""
         self.dropped = 0
         """Messages that were thrown away: unreadable, or answers to nothing."""
+        self.failover = Failover()
         self.uas = Uas(self)
         self.uac = Uac(self)
         self._secret = parts.token(32).encode()
@@ -222,26 +227,31 @@ class Core:
         """Fields that our requests within a dialog carry."""
         return [("Allow", ALLOW), ("User-Agent", self.parts.user_agent)]
 
-    def locate(self, usage: InviteDialog, then: Callable[[Address | None, str, bool], None]) -> None:
-        """Find where the next request of a dialog goes: its address, or ``None`` and why; and whether we may choose TCP or UDP.
+    def locate(self, usage: InviteDialog, then: Callable[[list[Address], str, bool], None]) -> None:
+        """Find where the next request of a dialog goes: the addresses to try, or none and why; and whether we may choose TCP or
+        UDP.
 
         Over TCP the connection that the dialog came by is used while it stands: a peer behind NAT has no other.
         """
         dialog, peer = usage.dialog, usage.peer
         if usage.flow is not None and not dialog.route_set:
-            then(usage.flow, "", False)
+            then([usage.flow], "", False)
             return
         uri = dialog.next_uri()
         wanted = hop(uri, dialog.transport or "udp")
         same_way = peer.reliable and wanted.transport == peer.transport and (not dialog.route_set or wanted.host == peer.host)
         if same_way and usage.phase is not Phase.EARLY and self.parts.connected(peer):
-            then(peer, "", False)
+            then([peer], "", False)
             return
         if uri.scheme not in {"sip", "sips"} or wanted.transport not in self.parts.transports or not wanted.host:
-            then(None, f"transport: {uri} cannot be reached by {self._spoken}", False)
+            then([], f"transport: {uri} cannot be reached by {self._spoken}", False)
             return
         free = dialog.transport is None and uri.transport is None
-        self.parts.locate(wanted, lambda address, why: then(address, why, free))
+        if self.parts.candidates is not None:
+            address, choose = unlocated(uri, dialog.transport)
+            self.parts.candidates(address, choose, lambda found, why: then(found, why, free))
+        else:
+            self.parts.locate(wanted, lambda address, why: then([] if address is None else [address], why, free))
 
     def add_dialog(self, usage: InviteDialog, dialog_id: DialogId | None = None) -> None:
         """Find it by its id, or by that of an early fork, from now on."""

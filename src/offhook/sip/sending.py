@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from offhook.sip.digest import authorize, choose
 from offhook.sip.headers import Address
 from offhook.sip.invite import InviteDialog, Phase
+from offhook.sip.locating import Tries
 from offhook.sip.message import Fields, Request, Response
 from offhook.sip.transaction import ClientTransaction, InviteClient, NonInviteClient
 
@@ -52,6 +53,8 @@ class Sending:
         self._on_response = on_response
         self._on_failure = on_failure
         self._by_udp: Address | None = None
+        self._tries: Tries | None = None
+        self._free_choice = False
         self._challenges = 0
         self._last_provisional: tuple[int, str | None, bytes] | None = None
         self._abandoned = False
@@ -80,13 +83,22 @@ class Sending:
         if self.transaction is not None and self.transaction.waiting:
             self.transaction.abort()
 
-    def _located(self, address: Address | None, why: str, free_choice: bool) -> None:
+    def _located(self, found: list[Address], why: str, free_choice: bool) -> None:
         if self._abandoned:
             return
-        if address is None:
+        self._free_choice = free_choice
+        destination = found[0].name or found[0].host if found else ""
+        self._tries = self._core.failover.tries(destination, found)
+        if not self._try_next():
             self._on_failure(why)
-        else:
-            self._launch(address, free_choice=free_choice)
+
+    def _try_next(self) -> bool:
+        """Send it to the next server; whether there is one."""
+        address = None if self._tries is None or self._abandoned else self._tries.next(self._core.parts.time())
+        if address is None:
+            return False
+        self._launch(address, free_choice=self._free_choice)
+        return True
 
     def _launch(self, address: Address, *, free_choice: bool) -> None:
         request, branch = self._compose(address)
@@ -118,7 +130,10 @@ class Sending:
         by_udp, self._by_udp = self._by_udp, None
         if by_udp is not None and not self._abandoned and not why.startswith("timeout"):
             self._launch(by_udp, free_choice=False)
-        else:
+            return
+        if self._tries is not None:
+            self._tries.failed(self._core.parts.time())
+        if not self._try_next():
             self._on_failure(why)
 
     def _responded(self, response: Response) -> None:
@@ -134,7 +149,18 @@ class Sending:
             self._usage.acknowledged_refusal(self.sequence)
         if response.status in {401, 407} and self._answer_challenge(response):
             return
+        if self._tries is not None and response.status >= 200 and self._elsewhere(response, self._tries):
+            return
         self._on_response(response)
+
+    def _elsewhere(self, response: Response, tries: Tries) -> bool:
+        """A server that says 503 is passed over for the next one, if there is one (RFC 3263 section 4.3)."""
+        if response.status != 503:
+            tries.succeeded()
+            return False
+        asked = (response.header("retry-after") or "").partition(";")[0].partition("(")[0].strip()
+        tries.failed(self._core.parts.time(), float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else None)
+        return self._usage.phase in {Phase.EARLY, Phase.CONFIRMED} and self._try_next()
 
     def _answer_challenge(self, response: Response) -> bool:
         """Send it again with credentials; again when only the nonce was stale (section 22.2). Whether that was possible."""

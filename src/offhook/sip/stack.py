@@ -16,6 +16,7 @@ from offhook.ids import Ids
 from offhook.sip import websocket
 from offhook.sip.core import Core, CoreParts
 from offhook.sip.digest import Credentials
+from offhook.sip.dns import Dns
 from offhook.sip.errors import SipBindError
 from offhook.sip.headers import Address
 from offhook.sip.invite import IncomingInvite, OutgoingInvite
@@ -93,6 +94,7 @@ class Stack:
         tls_port: int | None = None,
         on_request: Callable[[IncomingRequest], None] | None = None,
         hears: Callable[[Address, Request | None], bool] | None = None,
+        dns: Dns | None = None,
         user_agent: str = "Offhook",
         settings: SipSettings = SipSettings(),
     ) -> None:
@@ -105,6 +107,7 @@ class Stack:
         tls: for connections that we open; with a certificate also for those that come in.
         on_request: called with each REGISTER; without it they get 405.
         hears: whether a message of an address is looked at (``CoreParts.hears``).
+        dns: whom names are looked up with; else the system's name servers.
         tls_port: where those are listened for; ``None``: nowhere, 0: any free one.
         """
         self.port = port
@@ -116,8 +119,11 @@ class Stack:
         self.web_port: int | None = None
         """Where browsers reach us (WebSocket); set by whoever serves ``websocket``."""
         self._tls = tls
+        transports = frozenset({"udp", "tcp"} if tls is None else {"udp", "tcp", "tls"})
         self._own = OwnAddress(host, public_host, public_networks)
-        self._resolver = Resolver(clock, socket.AF_INET6 if ":" in host else socket.AF_INET, both=host == "::")
+        self._resolver = Resolver(
+            clock, socket.AF_INET6 if ":" in host else socket.AF_INET, both=host == "::", transports=transports, dns=dns
+        )
         self._datagrams = Datagrams(self._receive, self._failed)
         self._streams = Streams(self._receive, self._failed, settings.max_connections, tls)
         self._servers: list[asyncio.Server] = []
@@ -137,9 +143,9 @@ class Stack:
                 on_request=on_request,
                 hears=hears or (lambda _source, _request: True),
                 user_agent=user_agent,
-                locate=self._resolver.locate,
+                candidates=lambda address, choose, then: self._resolver.candidates(address, then, choose_transport=choose),
                 connected=self._streams.__contains__,
-                transports=frozenset({"udp", "tcp"} if tls is None else {"udp", "tcp", "tls"}),
+                transports=transports,
                 max_transactions=settings.max_transactions,
             )
         )

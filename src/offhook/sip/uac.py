@@ -181,9 +181,10 @@ class Uac:
         self._acks[key] = None
         core.after(TIMEOUT, lambda: self._forget_ack(key))
 
-        def located(address: Address | None, _why: str, _free: bool) -> None:
-            if address is None:
+        def located(found: list[Address], _why: str, _free: bool) -> None:
+            if not found:
                 return  # the peer repeats its 200 in vain and hangs up
+            address = found[0]
             via, _ = core.via(address)
             ack = usage.dialog.request("ACK", via=via, contact=None, sequence=sequence, headers=headers, body=body)
             self._acks[key] = (ack.to_bytes(), address)

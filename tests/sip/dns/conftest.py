@@ -73,7 +73,7 @@ def free_port() -> int:
 class Server:
     """A dnsmasq process and what it was asked."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         program = shutil.which("dnsmasq") or shutil.which("dnsmasq", path="/usr/sbin:/sbin")
         if program is None:
             if os.environ.get("OFFHOOK_REQUIRE_PEERS"):
@@ -82,7 +82,7 @@ class Server:
         self.port = free_port()
         self.log = folder / "queries"
         config = folder / "dnsmasq.conf"
-        config.write_text(f"{RECORDS}port={self.port}\nuser={getpass.getuser()}\npid-file=\nlog-facility={self.log}\n")
+        config.write_text(f"{RECORDS}{more}\nport={self.port}\nuser={getpass.getuser()}\npid-file=\nlog-facility={self.log}\n")
         self._process = subprocess.Popen([program, "--keep-in-foreground", f"--conf-file={config}"])
         until = time.monotonic() + 30
         while not self._listens():
@@ -101,6 +101,12 @@ class Server:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def name_server() -> type[Server]:
+    """For tests with records of their own."""
+    return Server
 
 
 @pytest.fixture(scope="module")
