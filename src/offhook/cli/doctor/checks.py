@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from offhook.cli.doctor import address, configuration, disk, machine, names, ports, rtp, sound, speech, web
+from offhook.cli.doctor import address, configuration, disk, machine, names, ports, rtp, sound, speech, telephony, web
 from offhook.cli.doctor.finding import Finding, problem
 from offhook.errors import OffhookError
 from offhook.settings import Settings
@@ -32,6 +32,9 @@ CHECKS: list[Check] = [
     Check("RTP ports", rtp.ports),
     Check("descriptors", rtp.descriptors),
     Check("public address", address.public),
+    Check("strangers", telephony.strangers),
+    Check("certificate", telephony.tls),
+    Check("trunks", telephony.trunks),
     Check("DNS", names.resolver),
     Check("names", names.known),
     Check("URLs", web.urls),
