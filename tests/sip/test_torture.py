@@ -11,6 +11,7 @@ import pytest
 
 from offhook.sip import Address, NameAddr, Request, Response, SipParseError, Uri, parse_message
 from offhook.sip.sdp import SessionDescription
+from offhook.sip.transports import Framing
 
 FOLDER = Path(__file__).parent / "torture"
 CALL = "a call"
@@ -19,10 +20,10 @@ SILENCE = "silence"
 WHAT_HAPPENS: dict[str, object] = {
     # 3.1.1 valid messages
     "wsinv": 481,  # it has a To tag, of a dialog that we do not have
-    "intmeth": 405,
+    "intmeth": 501,  # a method that nobody knows
     "esc01": CALL,
     "escnull": 405,
-    "esc02": 405,
+    "esc02": 501,  # a method is not unescaped: this is not REGISTER
     "lwsdisp": 200,
     "longreq": CALL,
     "dblreq": 405,  # the second message in the datagram is not looked at
@@ -49,7 +50,7 @@ WHAT_HAPPENS: dict[str, object] = {
     "baddn": 400,
     "badvers": 505,
     "mismatch01": 400,
-    "mismatch02": 400,
+    "mismatch02": 501,  # 400 is allowed too; 501 says that the method is what is new
     "bigcode": SILENCE,
     # 3.2 transaction layer
     "badbranch": 200,
@@ -219,7 +220,7 @@ def test_what_was_read_can_be_written_and_read_again(name) -> None:
 @pytest.mark.parametrize(
     "message",
     [parsed(name) for name in WHAT_HAPPENS if name not in {"quotbal", "badaspec", "baddn", "insuf", "multi01"}
-     and WHAT_HAPPENS[name] in {CALL, 200, 405, 481}],
+     and WHAT_HAPPENS[name] in {CALL, 200, 405, 481, 501} and name != "mismatch02"],
     ids=repr,
 )  # fmt: skip
 def test_values_are_what_they_were_after_writing_them(message) -> None:
@@ -231,6 +232,36 @@ def test_values_are_what_they_were_after_writing_them(message) -> None:
         assert NameAddr.parse(str(value)) == value
         assert Uri.parse(str(value.uri)) == value.uri
     assert via_of(str(message.via)) == message.via
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "said"),
+    [
+        ("bext01", "Unsupported", "nothingSupportsThis, nothingSupportsThisEither"),  # and nothing of Proxy-Require
+        ("invut", "Accept", "application/sdp"),
+        ("wsinv", "To", "sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n"),
+        ("transports", "Via", "SIP/2.0/UDP t1.example.com;branch=z9hG4bKkdjuw;received=192.0.2.1"),
+    ],
+)
+def test_the_answer_says_what_the_rfc_wants_it_to(peer, name, field, said) -> None:
+    (response,) = peer.send(read(name))
+    assert response.header(field.lower()) == said
+
+
+def test_what_is_refused_for_its_method_names_the_methods(peer) -> None:
+    for name in ("intmeth", "esc02", "mpart01"):
+        (response,) = peer.send(read(name))
+        assert "INVITE" in response.items("allow")
+
+
+@pytest.mark.parametrize("name", ["clerr", "ncl", "mcl01", "inv2543"])
+def test_a_stream_is_not_cut_by_a_length_that_is_none(peer, name) -> None:
+    """Negative, missing or contradictory: 400, and the connection is of no use any more. One too long waits for the rest."""
+    framing = Framing()
+    for message in framing.feed(read(name)):
+        peer.core.receive(message, Address("192.0.2.1", 5060, "tcp"))
+    assert framing.broken is (name != "clerr")
+    assert [each.status for each in peer.said() if isinstance(each, Response)] == [400] * framing.broken
 
 
 def test_a_message_over_tcp_without_a_length_gets_400(peer) -> None:

@@ -37,6 +37,7 @@ from offhook.sip.requests import IncomingRequest
 from offhook.sip.stack import UDP_BUFFER_BYTES, SipSettings, Stack
 from offhook.sip.tls import Tls, TlsFiles
 from offhook.sip.transfer import Referral
+from offhook.sip.transports import Framing
 from offhook.sip.trunking import Trunks
 from offhook.sip.uri import NameAddr, Uri
 
@@ -55,6 +56,7 @@ __all__ = [
     "Defence",
     "EarlyAnswer",
     "Ended",
+    "Framing",
     "Guard",
     "HeaderError",
     "IncomingInvite",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from offhook.sip.dialog import DEFAULT_PORTS, Dialog, DialogId, hop
 from offhook.sip.digest import Credentials
 from offhook.sip.errors import SipParseError
-from offhook.sip.fitness import ALLOW
+from offhook.sip.fitness import ALLOW, RECOGNISED
 from offhook.sip.headers import MAGIC, Address
 from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite, Phase
 from offhook.sip.locating import Failover, unlocated
@@ -183,11 +183,21 @@ class Core:
             reply_to = message.via.reply_to(source)
         except SipParseError:
             return
+        if self._is_open(message):
+            return  # a damaged copy: what was taken already is not refused
         if message.header("cseq"):  # with the Via, enough for the peer to know its request by
             _stamp(message, source)
             why = str(error).encode("ascii", "replace").decode()[:MAX_REASON_CHARACTERS]
             reason = f"Bad Request ({why})" if error.status == 400 else None
             self.reply(message, reply_to, self.answer(message, error.status, reason))
+
+    def _is_open(self, request: Request) -> bool:
+        """Whether there is a transaction that would take the answer for its own."""
+        try:
+            key = server_key(request)
+            return key in self.transactions or (*key[:-1], request.cseq.method) in self.transactions
+        except SipParseError:
+            return False
 
     # -- Wire: what transactions ask for ---------------------------------------------------------------------------
 
@@ -353,6 +363,7 @@ class Core:
     def hang_up(self, usage: InviteDialog, headers: Headers = ()) -> None:
         """Send BYE. The dialog stays until it is answered, so that a BYE of the peer's which crosses ours finds it."""
         self.uac.late_ack(usage, b"")
+        self.uas.leave(usage)
         if usage.refreshing is not None:
             usage.refreshing.stop()
         usage.phase = Phase.LEAVING
@@ -404,7 +415,8 @@ def sent_by(request: Request, reply_to: Address) -> Address | None:
 def _check(request: Request) -> None:
     """What every request must have (section 8.1.1); raises ``SipParseError``."""
     if request.cseq.method != request.method:
-        raise SipParseError("the method of CSeq is not that of the request", partial=request)
+        status = 400 if request.method in RECOGNISED else 501  # RFC 4475 section 3.1.2.18
+        raise SipParseError("the method of CSeq is not that of the request", partial=request, status=status)
     _ = request.call_id, request.from_, request.to
     request.check_vias()
     forwards = request.header("max-forwards")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offhook.sip.errors import SipParseError
 from offhook.sip.headers import Address
@@ -106,8 +106,8 @@ class Dialog:
     def _way(self) -> tuple[str, list[Uri]]:
         routes = [route.uri for route in self.route_set]
         if not routes or routes[0].parameter("lr") is not None:
-            return str(self.remote_target), routes
-        return str(routes[0]), [*routes[1:], self.remote_target]  # a strict router wants to be the request URI
+            return _request_uri(self.remote_target), routes
+        return _request_uri(routes[0]), [*routes[1:], self.remote_target]  # a strict router wants to be the request URI
 
     def next_uri(self) -> Uri:
         """The URI that says where a request of this dialog is sent."""
@@ -115,6 +115,12 @@ class Dialog:
 
 
 DEFAULT_PORTS = {"tls": 5061, "ws": 80, "wss": 443}
+
+
+def _request_uri(uri: Uri) -> str:
+    """Without what a Request-URI must not have: header fields and a method (section 19.1.1)."""
+    kept = tuple(pair for pair in uri.parameters if pair[0].lower() != "method")
+    return str(replace(uri, parameters=kept, headers=""))
 
 
 def hop(uri: Uri, transport: str = "udp") -> Address:

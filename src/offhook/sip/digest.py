@@ -74,7 +74,7 @@ def authorize(challenge: Challenge, credentials: Credentials, *, method: str, ur
     digest = HASHES[challenge.algorithm.lower()]
 
     def hashed(*parts: str) -> str:
-        return digest(":".join(parts).encode())
+        return digest(":".join(parts).encode("utf-8", "surrogateescape"))
 
     secret = hashed(credentials.username, challenge.realm, credentials.password)
     target = hashed(method, uri)

@@ -9,6 +9,8 @@ from offhook.sip.message import SDP, Request, media_type
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER"
 METHODS = frozenset(ALLOW.split(", "))
+RECOGNISED = METHODS | frozenset("REGISTER PRACK UPDATE REFER NOTIFY SUBSCRIBE PUBLISH MESSAGE".split())
+"""Methods that exist: those of them that we do not serve are not allowed, all others not implemented (section 21.5.2)."""
 ACCEPT = "application/sdp, application/dtmf-relay"
 SUPPORTED: frozenset[str] = frozenset({"100rel", "timer", "replaces"})
 """Option tags of extensions that we know."""
@@ -27,7 +29,7 @@ class Refusal(NamedTuple):
 def unfit(request: Request, methods: frozenset[str] = METHODS) -> Refusal | None:
     """What is wrong with any request other than ACK and CANCEL, in the order of section 8.2; ``None`` for a fit one."""
     if request.method not in methods:
-        return Refusal(405, (("Allow", ALLOW),))
+        return Refusal(405 if request.method in RECOGNISED else 501, (("Allow", ALLOW),))
     try:
         uri = request.uri
     except HeaderError:

@@ -355,6 +355,8 @@ class OutgoingInvite(InviteDialog):
         super().__init__(core, dialog, peer)
         self.credentials = credentials
         self.inviting: Sending | None = None
+        self.surplus = 0
+        """Answers of other forks, and those that came after our CANCEL."""
         self.heard = False
         """A provisional response came: CANCEL may be sent."""
         self.pracks: Pracks | None = None

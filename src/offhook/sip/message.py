@@ -413,13 +413,14 @@ def respond(
     copied: Fields = [("Via", value) for value in index.get("via", ())]
     if 100 < status < 300:
         copied += [("Record-Route", value) for value in index.get("record-route", ())]
-    copied += [("From", value) for value in index.get("from", ())]
-    for value in index.get("to", ()):
+    # Of what must be there once the first counts: a bad request is not answered with a bad response.
+    copied += [("From", value) for value in index.get("from", ())[:1]]
+    for value in index.get("to", ())[:1]:
         copied.append(("To", f"{value};tag={to_tag}" if to_tag and not has_tag(request) else value))
-    copied += [("Call-ID", value) for value in index.get("call-id", ())]
-    copied += [("CSeq", value) for value in index.get("cseq", ())]
+    copied += [("Call-ID", value) for value in index.get("call-id", ())[:1]]
+    copied += [("CSeq", value) for value in index.get("cseq", ())[:1]]
     if status == 100:
-        copied += [("Timestamp", value) for value in index.get("timestamp", ())]
+        copied += [("Timestamp", value) for value in index.get("timestamp", ())[:1]]
     return Response(status, reason or REASONS.get(status, "Unknown"), [*copied, *headers], body)
 
 

@@ -221,6 +221,8 @@ class NonInviteServer(Transaction):
         (State.TRYING, Cue.REQUEST): State.TRYING,
         (State.TRYING, Cue.PROVISIONAL): State.PROCEEDING,
         (State.TRYING, Cue.FINAL): State.COMPLETED,
+        (State.TRYING, Cue.TIMEOUT): State.TERMINATED,
+        (State.PROCEEDING, Cue.TIMEOUT): State.TERMINATED,
         (State.PROCEEDING, Cue.REQUEST): State.PROCEEDING,
         (State.PROCEEDING, Cue.PROVISIONAL): State.PROCEEDING,
         (State.PROCEEDING, Cue.FINAL): State.COMPLETED,
@@ -234,6 +236,7 @@ class NonInviteServer(Transaction):
         super().__init__(wire, key, reply_to, State.TRYING, otherwise)
         self.request = request
         self._last: bytes | None = None
+        self._after(TIMEOUT, self._unanswered)
 
     def receive(self) -> None:
         """The request came again."""
@@ -252,6 +255,13 @@ class NonInviteServer(Transaction):
         self._move(cue)
         if cue is Cue.FINAL:
             self._linger(0 if self.address.reliable else TIMEOUT)
+        else:
+            self._after(TIMEOUT, self._unanswered)
+
+    def _unanswered(self) -> None:
+        """Whoever was to answer has not: the client has given up by now, and a late answer would help nobody (RFC 4320)."""
+        if self.accepts(Cue.TIMEOUT):
+            self._move(Cue.TIMEOUT)
 
 
 class ClientTransaction(Transaction):

@@ -30,7 +30,8 @@ HANDSHAKE_S = 10.0
 Receive = Callable[[bytes, Address], None]
 Failed = Callable[[Address, str], None]
 
-_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 
 
 def plain_host(host: str) -> str:
@@ -75,12 +76,20 @@ class Datagrams(asyncio.DatagramProtocol):
             asyncio.get_running_loop().call_soon(self._failed, self._sending_to, f"transport: {exc}")
 
 
+def _declared(head: bytes) -> int | None:
+    """What Content-Length says; ``None`` when it is absent or no number, or two fields disagree: then no cut can be trusted."""
+    found = set(_LENGTH.findall(_FOLD.sub(b" ", head).replace(b"\r\n", b"\n")))
+    text = found.pop() if len(found) == 1 else b""
+    return int(text) if text.isdigit() and len(text) <= 9 else None
+
+
 class Framing:
     """Cuts a byte stream into messages by Content-Length (RFC 3261 section 18.3)."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._needed = 0
+        self._blank = 0
         self.broken = False
         """The stream cannot be cut any more: take what ``feed`` returned, answer it, close."""
         self.pings = 0
@@ -106,16 +115,20 @@ class Framing:
         buffer = self._buffer
         if not self._needed:
             blank = len(buffer) - len(buffer.lstrip(b"\r\n"))
-            if blank:
-                self.pings += blank // 4
+            if blank:  # the four bytes of a ping may come one by one
+                self._blank += blank
+                self.pings += self._blank // 4
+                self._blank %= 4
                 del buffer[:blank]
+            if buffer:
+                self._blank = 0
             end = buffer.find(b"\r\n\r\n")
             if end < 0 or end > MAX_HEADER_BYTES:
                 self.broken = len(buffer) > MAX_HEADER_BYTES
                 return None
-            found = _LENGTH.search(bytes(buffer[:end]).replace(b"\r\n", b"\n"))
-            self._needed = end + 4 + (int(found[1]) if found is not None else 0)
-            self.broken = found is None or self._needed > MAX_MESSAGE_BYTES
+            length = _declared(bytes(buffer[:end]))
+            self._needed = end + 4 + (length or 0)
+            self.broken = length is None or self._needed > MAX_MESSAGE_BYTES
             if self.broken:
                 return bytes(buffer[: end + 4])
         if len(buffer) < self._needed:

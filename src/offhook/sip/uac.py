@@ -158,6 +158,9 @@ class Uac:
 
     def _surplus(self, usage: OutgoingInvite, dialog: Dialog, response: Response) -> None:
         """An answer that nobody wants any more: of another fork, or after our CANCEL."""
+        usage.surplus += 1
+        if usage.surplus > MAX_EARLY_DIALOGS:
+            return  # no proxy forks so wide: whoever goes on inventing tags gets no dialog, ACK and BYE for each
         other = OutgoingInvite(self._core, dialog, usage.peer, usage.credentials)
         other.inviting = usage.inviting
         other.observe = usage.observe
@@ -184,6 +187,8 @@ class Uac:
         def located(found: list[Address], _why: str, _free: bool) -> None:
             if not found:
                 return  # the peer repeats its 200 in vain and hangs up
+            if key not in self._acks:
+                return  # the look-up took longer than the peer waits
             address = found[0]
             via, _ = core.via(address)
             ack = usage.dialog.request("ACK", via=via, contact=None, sequence=sequence, headers=headers, body=body)

@@ -187,8 +187,10 @@ class Uas:
     def _update(self, usage: InviteDialog, request: Request, source: Address, server: NonInviteServer) -> None:
         """A change of the session, or only a sign of life (RFC 3311 section 5.2)."""
         refusal = unfit_content(request) or refreshing.too_short(request)
-        if refusal is None and request.body:
-            if usage.update_server is not None or usage.reinvite_server is not None:
+        if refusal is None and usage.update_server is not None:
+            refusal = Refusal(500, (RETRY_AFTER,))  # one at a time, whatever it carries
+        elif refusal is None and request.body:
+            if usage.reinvite_server is not None:
                 refusal = Refusal(500, (RETRY_AFTER,))
             elif usage.reinviting is not None or usage.repeats is not None or usage.phase is not Phase.CONFIRMED:
                 refusal = Refusal(491)
@@ -236,19 +238,23 @@ class Uas:
 
     def _end(self, usage: InviteDialog, event: Ended | Lost) -> None:
         """The dialog is over: nothing of it stays open."""
-        if usage.reinvite_server is not None:
-            self._final(usage, usage.reinvite_server, 487)
         if isinstance(usage, IncomingInvite) and usage.phase is Phase.EARLY:
             self._settle(usage)
             self._respond(usage, 487)  # BYE for an early dialog: the INVITE is still open (section 15.1.2)
-        self._stop_repeats(usage)
-        if usage.update_server is not None:
-            self._updated(usage, 487, b"")
+        self.leave(usage)
         if usage.glare is not None:
             usage.glare.cancel()
         self._core.uac.left(usage)
         self._core.remove_dialog(usage)
         usage.deliver(event)
+
+    def leave(self, usage: InviteDialog) -> None:
+        """Somebody hangs up: what is open of the peer's re-INVITE or UPDATE ends with the dialog."""
+        if usage.reinvite_server is not None:
+            self._final(usage, usage.reinvite_server, 487)
+        if usage.update_server is not None:
+            self._updated(usage, 487, b"")
+        self._stop_repeats(usage)
 
     # -- INVITE ----------------------------------------------------------------------------------------------------
 

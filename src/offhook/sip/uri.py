@@ -74,6 +74,8 @@ class Uri:
         rest = text[scheme.end() :]
         if scheme[0].lower() == "tel:":
             number, *parameters = rest.split(";")
+            if not _USER.fullmatch(number):
+                raise HeaderError("URI", text, "a tel URI")
             return cls(host="", user=number, scheme="tel", parameters=read_parameters("".join(";" + each for each in parameters)))
         return cls(host=rest, scheme=scheme[0][:-1].lower())
 
