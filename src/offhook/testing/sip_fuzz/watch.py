@@ -73,6 +73,7 @@ class Watch:
                 on_request=self._requested,
                 hears=lambda _source, _request: rng.random() < 0.995,
                 locate=self._locate,
+                candidates=self._candidates if rng.random() < 0.5 else None,
                 transports=frozenset({"udp", "tcp", "tls", "ws"}),
                 session_s=rng.choice((1800, 90, 0)),
                 max_transactions=rng.choice((400, 400, 12)),
@@ -139,6 +140,21 @@ class Watch:
         else:
             delay_s = self.rng.choice((0.001, 0.3, 3.0, 40.0)) if self.locating == "later" else 40.0
             self.lookups.append((self.now + delay_s, then, address))
+
+    def _candidates(self, address: Address, choose: bool, then: Callable[[list[Address], str], None]) -> None:
+        """As a zone with several servers, some of them over other transports."""
+
+        def found(one: Address | None, why: str) -> None:
+            port = address.port or 5060
+            hosts = (
+                []
+                if one is None
+                else [one.host, *self.rng.sample(("192.0.2.78", "192.0.2.79", "2001:db8::9"), self.rng.randrange(3))]
+            )
+            kinds = ("udp", "tcp") if choose else (address.transport,)
+            then([Address(host, port, self.rng.choice(kinds), name=address.host) for host in hosts], why)
+
+        self._locate(address, found)
 
     def _found(self, then: Located, address: Address) -> None:
         if address.host == "a..b" or self.locating == "never":
@@ -281,7 +297,7 @@ class Watch:
             notes.clear()
 
 
-BOUNDED: frozenset[str] = frozenset()
+BOUNDED = frozenset({"core.failover._until"})
 """Tables that may keep something for good, because a limit of their own bounds them."""
 
 
