@@ -49,3 +49,7 @@ def _show(result: CallsResult, console: Console) -> None:
     table.add_row("CPU a call: media", f"{result.media_cpu_ms:.2f} ms")
     table.add_row("CPU a call: both", f"{result.switch_cpu_ms + result.media_cpu_ms:.2f} ms (budget {CPU_BUDGET_MS:g})")
     console.print(table)
+    parts = Table("part of the switch", "CPU a call", "share", title="What the switch does", title_justify="left")
+    for name, ms in result.parts_ms.items():
+        parts.add_row(name, f"{ms:.2f} ms", f"{100 * ms / max(result.switch_cpu_ms, 1e-9):.0f} %")
+    console.print(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -41,6 +42,8 @@ class CallsResult:
     switch_cpu_ms: float
     media_cpu_ms: float
     setups_ms: list[float] = field(repr=False)
+    parts_ms: dict[str, float] = field(default_factory=dict)
+    """The switch's CPU time a call by part: the shares of a second run, in which it was interrupted and looked at."""
 
     def setup_ms(self, quantile: float) -> float:
         """INVITE to 200, ms."""
@@ -59,6 +62,7 @@ class CallsResult:
             "setup_p99_ms": round(self.setup_ms(0.99), 2),
             "switch_cpu_ms_per_call": round(self.switch_cpu_ms, 3),
             "media_cpu_ms_per_call": round(self.media_cpu_ms, 3),
+            "switch_cpu_ms_per_call_by_part": {name: round(ms, 3) for name, ms in self.parts_ms.items()},
         }
 
 
@@ -82,16 +86,37 @@ async def measure(calls: int, rate: float) -> CallsResult:
                 after = _cpu_ms(node.pid), _children_cpu_ms(node.pid)
                 hangups = await _hangups(customer) - told
         records = await _records(Path(folder)) - max(10, calls // 10)
+    switch_cpu_ms = (after[0] - before[0]) / calls
+    shares = await _shares(calls, rate)
     return CallsResult(
         calls=calls,
         rate=rate,
         failed=reply["failed"],
         records=records,
         hangups=hangups,
-        switch_cpu_ms=(after[0] - before[0]) / calls,
+        switch_cpu_ms=switch_cpu_ms,
         media_cpu_ms=(after[1] - before[1]) / calls,
         setups_ms=reply["setups_ms"],
+        parts_ms={name: share * switch_cpu_ms for name, share in shares.items()},
     )
+
+
+async def _shares(calls: int, rate: float) -> dict[str, float]:
+    """What the switch spends its CPU time on, the largest first, as shares of 1."""
+    with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
+        found = Path(folder) / "parts.json"
+        async with _python("offhook.cli.bench.calls_customer") as customer:
+            web = f"http://127.0.0.1:{await _word(customer, 'port')}"
+            async with _node(folder, web, "offhook.cli.bench.calls_sampled", str(found)) as node:
+                sip = await _ready(node)
+                await _load(sip, max(10, calls // 10), rate)
+                node.send_signal(signal.SIGUSR2)
+                await _load(sip, calls, rate)
+                node.send_signal(signal.SIGUSR2)
+                await asyncio.sleep(SETTLE_S)
+        counts: dict[str, int] = msgspec.json.decode(found.read_bytes())
+    total = max(1, sum(counts.values()))
+    return {name: count / total for name, count in sorted(counts.items(), key=lambda pair: -pair[1])}
 
 
 @asynccontextmanager
@@ -122,9 +147,11 @@ async def _python(
                 await process.wait()
 
 
-def _node(folder: str, web: str) -> contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]:
+def _node(
+    folder: str, web: str, module: str = "offhook", *more: str
+) -> contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]:
     flags = ["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", folder, "--log-level", "error"]
-    return _python("offhook", "serve", "--dev", *flags, "--answer-url", f"{web}/answer", "--hangup-url", f"{web}/hangup")
+    return _python(module, *more, "serve", "--dev", *flags, "--answer-url", f"{web}/answer", "--hangup-url", f"{web}/hangup")
 
 
 async def _word(process: asyncio.subprocess.Process, name: str) -> str:
