@@ -248,3 +248,5 @@ RANG_OUT = ending(6010, "NO_ANSWER", Source.PLATFORM)
 """Our ring timer."""
 NO_ROUTE = ending(5020, "EXCHANGE_ROUTING_ERROR", Source.ERROR)
 """No trunk takes the number."""
+SIP_AUTH_TIMEOUT = ending(4250, "RECOVERY_ON_TIMER_EXPIRE", Source.CARRIER)
+"""Our credentials were sent, and nothing came back."""

@@ -73,3 +73,16 @@ def test_a_wrong_password_an_unknown_user_and_a_stranger(start_node: Start, cust
     assert phone("mallory", PASSWORD, server)["registered"] is False
     assert node.records() == []
     assert customer.requests("/answer") == []
+
+
+def test_the_phone_in_the_terminal_calls_a_number_by_a_trunk_that_wants_a_password(start_node: Start, customer: Customer) -> None:
+    node = start_node("--answer-url", customer.url("/answer"), strangers="refuse")
+    with_alice(node, customer)
+    host = f"127.0.0.1:{node.sip_port}"
+    node.command("trunk", "add", "carrier", "--host", host, "--username", "alice", "--password", PASSWORD, "--options-s", "0")
+    assert "answers after" in node.command("trunk", "test", "carrier")
+    told = json.loads(node.command("call", "+1 415 555 0199", "--trunk", "carrier", "--json"))
+    assert told["answered"] is True
+    [asked] = customer.wait_for("/alice")
+    assert asked["To"] == "14155550199"
+    assert asked["SIPAuthUser"] == "alice"

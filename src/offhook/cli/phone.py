@@ -18,15 +18,17 @@ from rich.console import Console
 from offhook import causes
 from offhook.audio import Playlist, Track
 from offhook.causes import Ending
+from offhook.cli.directory import with_store
 from offhook.cli.ear import Ear
 from offhook.cli.keys import keyboard
 from offhook.clock import Clock
-from offhook.errors import ClipUnavailable, LegGone, RecordingFailed
+from offhook.errors import ClipUnavailable, LegGone, RecordingFailed, SettingsError
 from offhook.events import Event, SipReceived, SipSent
 from offhook.ids import Ids
 from offhook.legs import NotAnswered, OutgoingLeg, dialling
 from offhook.media import Clips, Media, nothing_fetched
-from offhook.sip import HeaderError, NameAddr, Stack, Uri
+from offhook.settings import load
+from offhook.sip import Credentials, HeaderError, NameAddr, Stack, Tls, TlsFiles, Uri, trunking
 
 ANSWERED, FAILED, USAGE, BUSY, NO_ANSWER, REFUSED, UNREACHABLE = 0, 1, 2, 3, 4, 5, 6
 """Exit statuses. 1 is any error that is no outcome of a call."""
@@ -90,32 +92,65 @@ def call(
     ring: Annotated[float, typer.Option(help="Give up when it rang that long, in seconds.")] = 60.0,
     caller: Annotated[str, typer.Option(help="Our own SIP URI.")] = "sip:phone@offhook.invalid",
     header: Annotated[list[str] | None, typer.Option(help="A header for the INVITE: 'X-PH-Name: value'.")] = None,
-    transport: Annotated[str | None, typer.Option(help="udp or tcp.")] = None,
+    transport: Annotated[str | None, typer.Option(help="udp, tcp or tls.")] = None,
+    trunk: Annotated[str | None, typer.Option(help="Call a number by this trunk: call +14155550100 --trunk NAME.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings; for --trunk.")] = None,
+    data: Annotated[str | None, typer.Option(help="The node's data folder; for --trunk.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show the SIP messages.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, and nothing else.")] = False,
     json_to: Annotated[Path | None, typer.Option(help="Also write the outcome as JSON to this file.")] = None,
 ) -> None:
-    """Call a SIP address and be its phone.
+    """Call a SIP address, or a number by a trunk, and be the phone.
 
     Exit status: 0 answered, 2 wrong usage, 3 busy, 4 no answer, 5 refused, 6 not reached, 1 any other error.
     On a terminal the keys 0-9 * # are pressed as you type them; q hangs up.
     """
     try:
-        uri, own = Uri.parse(target if ":" in target.partition("@")[0] else f"sip:{target}"), NameAddr(Uri.parse(caller))
+        own = NameAddr(Uri.parse(caller))
+        way = _by_trunk(trunk, target, config, data) if trunk is not None else _straight(target, transport)
     except HeaderError as error:
         raise typer.BadParameter(str(error)) from None
-    if uri.scheme != "sip" or not uri.host:
-        raise typer.BadParameter(f"{target!r} is not a sip: URI")
     if bad := [each for each in press if each not in "0123456789*#ABCDwW"]:
         raise typer.BadParameter(f"{bad[0]!r} cannot be pressed; allowed are 0-9 * # A-D, w and W")
     headers = [(name.strip(), value.strip()) for name, _, value in (each.partition(":") for each in header or [])]
     wishes = Wishes(press, say, record, for_, ring)
-    outcome = asyncio.run(_call(uri, own, headers, transport, wishes, Screen(quiet=as_json, trace=trace)))
+    outcome = asyncio.run(_call(way, own, headers, wishes, Screen(quiet=as_json, trace=trace)))
     if json_to is not None:
         json_to.write_text(json.dumps(asdict(outcome)))
     if as_json:
         print(json.dumps(asdict(outcome)))
     raise typer.Exit(outcome.exit_status)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Whom to call, and how to get there."""
+
+    uri: Uri
+    transport: str | None = None
+    credentials: Credentials | None = None
+    route: tuple[NameAddr, ...] = ()
+    tls: Tls | None = None
+
+
+def _straight(target: str, transport: str | None) -> Way:
+    uri = Uri.parse(target if ":" in target.partition("@")[0] else f"sip:{target}")
+    if uri.scheme not in {"sip", "sips"} or not uri.host:
+        raise typer.BadParameter(f"{target!r} is not a sip: URI")
+    secure = "tls" in {uri.transport, transport} or uri.scheme == "sips"
+    return Way(uri, transport, tls=Tls(TlsFiles()) if secure else None)
+
+
+def _by_trunk(name: str, number: str, config: Path | None, data: str | None) -> Way:
+    found = next((each for each in with_store(lambda store: store.telephony.trunks(), config, data) if each.name == name), None)
+    if found is None:
+        raise SettingsError(f"there is no trunk {name}; 'offhook trunk list' shows them")
+    digits = "".join(each for each in number if each not in "+ -().")
+    if not (digits.isascii() and digits.isdigit()):
+        raise typer.BadParameter(f"{number!r} is not a number with country code")
+    settings = load(file=config, flags={"data": data})
+    files = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify)
+    return Way(trunking.target(found, digits), found.transport, trunking.credentials(found), trunking.way(found), tls=Tls(files))
 
 
 class Screen:
@@ -142,10 +177,8 @@ class Screen:
             self.line(f"{arrow} {event.message}  [dim]{event.peer}[/dim]")
 
 
-async def _call(
-    uri: Uri, own: NameAddr, headers: list[tuple[str, str]], transport: str | None, wishes: Wishes, screen: Screen
-) -> Outcome:
-    clock, ids = Clock(), Ids()
+async def _call(way: Way, own: NameAddr, headers: list[tuple[str, str]], wishes: Wishes, screen: Screen) -> Outcome:
+    clock, ids, uri = Clock(), Ids(), way.uri
     screen.begin(clock.now)
     outcome = Outcome(str(uri))
     hang_up = asyncio.Event()
@@ -157,14 +190,29 @@ async def _call(
         await media.start()
         opened.push_async_callback(media.aclose)
         stack = Stack(
-            host=host, port=0, ids=ids, clock=clock, on_invite=lambda invite: invite.refuse(486), user_agent="Offhook phone"
+            host=host,
+            port=0,
+            ids=ids,
+            clock=clock,
+            on_invite=lambda invite: invite.refuse(486),
+            user_agent="Offhook phone",
+            tls=way.tls,
         )
         await stack.start()
         opened.push_async_callback(_leave, stack)
         track = await _speech(wishes.say, opened, clock)
         screen.line(f"calling [bold]{uri}[/bold]")
         leg = await opened.enter_async_context(
-            dialling(stack, media, str(uri), ids=ids, caller=own, headers=headers, transport=transport, observe=screen.observe)
+            dialling(
+                *(stack, media, uri),
+                ids=ids,
+                caller=own,
+                headers=headers,
+                transport=way.transport,
+                credentials=way.credentials,
+                route=way.route,
+                observe=screen.observe,
+            )
         )
         if await _answered(leg, wishes.ring_s, hang_up, outcome, screen):
             await _talk(leg, wishes, track, hang_up, outcome, screen, clock)

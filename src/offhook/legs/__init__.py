@@ -7,6 +7,8 @@ freed at its end.
 from __future__ import annotations
 
 from offhook.legs import offer_answer
+from offhook.legs.contacts import dialling_endpoint
+from offhook.legs.custom import custom_fields
 from offhook.legs.facts import LegFacts
 from offhook.legs.incoming import IncomingLeg
 from offhook.legs.leg import Leg, Place
@@ -28,7 +30,9 @@ __all__ = [
     "Secrecy",
     "Terms",
     "accepting",
+    "custom_fields",
     "dialling",
+    "dialling_endpoint",
     "dialling_number",
     "offer_answer",
     "terms_of",

@@ -100,7 +100,8 @@ class OutgoingLeg(Leg):
             case Refused(response=response):
                 self._refuse(response)
             case Lost(why=why) if not self.answered:
-                ending = causes.NO_REPLY if "timeout" in why else causes.NETWORK_FAILED
+                silent = causes.SIP_AUTH_TIMEOUT if self._invite.authenticated else causes.NO_REPLY
+                ending = silent if "timeout" in why else causes.NETWORK_FAILED
                 self._fail(NotAnswered(ending.because(why), None, why))
                 self._finish(ending)
             case _:

@@ -361,6 +361,11 @@ class OutgoingInvite(InviteDialog):
         """A provisional response came: CANCEL may be sent."""
         self.pracks: Pracks | None = None
 
+    @property
+    def authenticated(self) -> bool:
+        """Whether it went with credentials, after a challenge."""
+        return self.inviting is not None and bool(self.inviting.authorization)
+
     def cancel(self) -> None:
         """Withdraw the INVITE; ``Cancelled`` tells when that is done. After the 200 it hangs up instead."""
         self.core.cancel(self)
