@@ -78,7 +78,7 @@ def test_a_wrong_password_an_unknown_user_and_a_stranger(start_node: Start, cust
 def test_the_phone_in_the_terminal_calls_a_number_by_a_trunk_that_wants_a_password(start_node: Start, customer: Customer) -> None:
     node = start_node("--answer-url", customer.url("/answer"), strangers="refuse")
     with_alice(node, customer)
-    host = f"127.0.0.1:{node.sip_port}"
+    host = f"localhost:{node.sip_port}"  # a name: by an address its calls would be known as the trunk's
     node.command("trunk", "add", "carrier", "--host", host, "--username", "alice", "--password", PASSWORD, "--options-s", "0")
     assert "answers after" in node.command("trunk", "test", "carrier")
     told = json.loads(node.command("call", "+1 415 555 0199", "--trunk", "carrier", "--json"))

@@ -71,13 +71,11 @@ class Admission:
         if answer is not None:
             return await self._proved(invite, answer)
         user = invite.request.from_.uri.user or ""
-        if user in self._by_username or await self._endpoint(user) is not None:
-            invite.refuse(407, headers=self._guard.challenges(proxy=True))
-            return None
-        if self._strangers == "answer":
+        known = user in self._by_username or await self._endpoint(user) is not None
+        if not known and self._strangers == "answer":
             return Caller("stranger")
-        self._defence.failed(invite.peer.host, "it calls and is nobody whom we know")
-        invite.refuse(403)
+        # Also where From names nobody: a phone may show a number there, and only its answer says whose it is.
+        invite.refuse(407, headers=self._guard.challenges(proxy=True))
         return None
 
     async def _proved(self, invite: IncomingInvite, answer: Answer) -> Caller | None:
