@@ -71,7 +71,7 @@ class Office:
             *([f"Authorization: {authorization}"] if authorization else []),
         ]
         self.sent.clear()
-        self.core.receive("\r\n".join([*lines, "Content-Length: 0", "", ""]).encode(), source)
+        self.core.receive("\r\n".join([*lines, "Content-Length: 0", "", ""]).encode("utf-8", "surrogateescape"), source)
         while not self.sent:  # noqa: ASYNC110 - what it waits for is a few turns of the loop away
             await asyncio.sleep(0)
         response = parse_message(self.sent[-1][0])
@@ -185,6 +185,19 @@ def test_what_cannot_be_done_changes_nothing(fields: tuple[str, ...], status: in
             refused = await office.register(3, "Contact: <sip:new@192.0.2.9>", *fields)
         assert refused.status == status
         assert [str(each.target) for each in office.registrar.reach("alice")] == ["sip:alice@192.0.2.9:5060"]
+
+    play(scene)
+
+
+def test_a_contact_that_is_no_utf8_is_refused() -> None:
+    """Two of them would be one when they are written, and would keep the registrations of everybody else from being written."""
+
+    async def scene(office: Office) -> None:
+        for number, tail in enumerate((';+sip.instance="\udcfe"', ";x=\udcff", ';+sip.instance="\udcfd"')):
+            contact = f"Contact: <sip:a@192.0.2.9{tail if tail.startswith(';x') else ''}>{tail}"
+            assert (await office.register(1 + 2 * number, contact)).status == 400
+        assert (await office.register(9, CONTACT, "User-Agent: Telefon \udcfc")).status == 200
+        assert len(office.registrar.reach("alice")) == 1
 
     play(scene)
 

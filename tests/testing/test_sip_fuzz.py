@@ -21,7 +21,7 @@ def test_a_thousand_episodes_find_nothing() -> None:
     report = fuzz(1, corpus=CORPUS, more=so_many(1000))
     assert not report.found, "\n".join(map(str, report.found))
     for name in ("INVITEs of ours", "INVITEs to us", "events", "messages received", "messages sent", "stream bytes"):
-        assert report.figures[name] > 1000, f"{name}: {report.figures}"
+        assert report.figures[name] > 500, f"{name}: {report.figures}"
 
 
 def test_the_core_does_not_grow() -> None:

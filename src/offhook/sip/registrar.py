@@ -206,6 +206,8 @@ class Registrar:
         uri = str(replace(contact.uri, headers=""))
         parameters = {name.lower(): value or "" for name, value in contact.parameters}
         instance = parameters.get("+sip.instance", "") + parameters.get("reg-id", "") or uri
+        if not _is_text(uri + instance):
+            raise HeaderError("Contact", str(contact), "UTF-8")  # nor could it be written, or told from another one, in the store
         known = bindings.get(instance)
         if known is not None:
             _in_order(request, known)
@@ -284,6 +286,11 @@ def _in_order(request: Request, known: Binding) -> None:
     """A registration that was overtaken by a later one of the same client changes nothing (section 10.3 step 7)."""
     if request.call_id == known.call_id and request.cseq.number <= known.sequence:
         raise Refused(500, "Server Internal Error (the CSeq is out of order)")
+
+
+def _is_text(text: str) -> bool:
+    """Whether its octets were UTF-8."""
+    return all(not 0xDC80 <= ord(each) <= 0xDCFF for each in text)
 
 
 def _seconds(text: str) -> int:

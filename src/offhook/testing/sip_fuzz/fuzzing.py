@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from offhook.sip import HeaderError, NameAddr, SdpError, Uri, Via, sdp
-from offhook.testing.sip_fuzz import streams
+from offhook.testing.sip_fuzz import registering, streams
 from offhook.testing.sip_fuzz.grammar import EXTRA, Draft, Grammar
 from offhook.testing.sip_fuzz.mutation import hurt
 from offhook.testing.sip_fuzz.talk import Talk
@@ -75,7 +75,7 @@ def fuzz(
 
 
 def episode(seed: int, figures: Counter[str], corpus: Sequence[bytes] = ()) -> Found | None:
-    """One episode: mostly a conversation, sometimes a stream or a heap of values."""
+    """One episode: mostly a conversation, sometimes a stream, registrations or a heap of values."""
     rng = random.Random(seed)
     draw = rng.random()
     trace: Sequence[str] = ()
@@ -84,8 +84,10 @@ def episode(seed: int, figures: Counter[str], corpus: Sequence[bytes] = ()) -> F
             talk = Talk(rng, figures, corpus)
             trace = talk.trace
             talk.run()
-        elif draw < 0.9:
+        elif draw < 0.88:
             streams.run(rng, figures, corpus)
+        elif draw < 0.94:
+            registering.run(rng, figures)
         else:
             values(rng)
     except Exception as error:  # noqa: BLE001 - whatever the core raises is what we look for

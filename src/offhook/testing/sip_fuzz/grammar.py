@@ -10,6 +10,11 @@ from offhook.sip import Request
 
 Fields = list[tuple[str, str]]
 
+ABLE = (
+    ("Supported", "100rel, timer, replaces"),
+    ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY"),
+)
+"""What a phone says that knows all we know."""
 METHODS = (
     *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE"),
     *("REGISTER", "PUBLISH", "invite", "NEWMETHOD", "!interesting-Method0123456789_*+`.%indeed'~"),

@@ -24,7 +24,7 @@ from offhook.sip import (
     Response,
     Uri,
 )
-from offhook.testing.sip_fuzz.grammar import IN_DIALOG, METHODS, STATUSES, Draft, Grammar, Names
+from offhook.testing.sip_fuzz.grammar import ABLE, IN_DIALOG, METHODS, STATUSES, Draft, Grammar, Names
 from offhook.testing.sip_fuzz.mutation import hurt, hurt_bytes
 from offhook.testing.sip_fuzz.watch import Finding, Watch
 
@@ -43,7 +43,8 @@ SOURCES = (
         Address("192.0.2.1", 42000, "ws"),
     ),
 )
-TIMES_S = (0.0, 0.01, 0.01, 0.15, 0.2, 0.5, 0.5, 1.0, 2.5, 4.0, 5.0, 31.9, 32.0, 61.0, 200.0, 1000.0)
+TIMES_S = (0.0, 0.01, 0.01, 0.15, 0.2, 0.5, 0.5, 1.0, 2.5, 4.0, 5.0, 31.9, 32.0, 46.0, 61.0, 200.0, 901.0)
+REFERRED = "<sip:c@192.0.2.3?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>"
 CALLER = NameAddr(Uri("a.example", "we"))
 
 MAX_FORKS = 40
@@ -78,7 +79,7 @@ def _cancel(usage: InviteDialog, _grammar: Grammar) -> None:
 
 WISHES: tuple[tuple[int, Wish], ...] = (
     (3, _incoming(lambda usage, _: usage.ring([("X-Ours", "1")]))),
-    (2, _incoming(lambda usage, grammar: usage.progress(grammar.sdp()))),
+    (3, _incoming(lambda usage, grammar: usage.progress(grammar.sdp()))),
     (5, _incoming(lambda usage, grammar: usage.accept(grammar.sdp()))),
     (2, _incoming(lambda usage, grammar: usage.refuse(grammar.rng.choice((302, 486, 603)), None, [("Retry-After", "1")]))),
     (3, lambda usage, _: usage.bye([("Reason", "Q.850;cause=16")])),
@@ -117,6 +118,8 @@ class Talk:
         self._reliable: deque[Response] = deque(maxlen=8)
         self._referrals: deque[Referral] = deque(maxlen=4)
         self._held: list[tuple[bytes, Address]] = []
+        self._calls = rng.choice((1, 1, 2, 4, 100))
+        """So many, so that some conversations get to the bottom of one."""
         self._main = rng.choice(SOURCES)
         self.watch.locating = rng.choice(("now", "now", "now", "later", "never"))
         self.watch.on_invite = self._arrived
@@ -159,6 +162,9 @@ class Talk:
         self.watch.receive(data, source)
 
     def _peer_invites(self) -> None:
+        if len(self.usages) >= self._calls:
+            self._peer_within()
+            return
         names = self.grammar.names()
         draft = self.grammar.request(
             "INVITE", names, transport=self._main.transport, uri="sip:bob@192.0.2.2" if self.grammar.maybe(0.9) else None
@@ -178,8 +184,18 @@ class Talk:
             draft.fields += [("Contact", "<sip:peer@192.0.2.1:5060>"), ("Max-Forwards", "70")]
             draft.body = self.grammar.sdp() if self.grammar.maybe(0.8) else b""
             draft.fields += [("Content-Type", "application/sdp")] if draft.body else []
+            draft.fields += self._abilities()
+            if self._known and self.grammar.maybe(0.1):
+                known = self.rng.choice(self._known)
+                draft.fields.append(("Replaces", f"{known.call_id};to-tag={known.theirs};from-tag={known.mine}"))
         self._mine.append(draft)
         self._send(draft)
+
+    def _abilities(self) -> list[tuple[str, str]]:
+        if self.grammar.maybe(0.5):
+            return []
+        seconds, refresher = self.rng.choice((90, 90, 89, 1800)), self.rng.choice(("", ";refresher=uac", ";refresher=uas"))
+        return [*ABLE, *([("Session-Expires", f"{seconds}{refresher}")] if self.grammar.maybe(0.5) else [])]
 
     def _within(self, known: Known, method: str) -> Draft:
         if method not in {"ACK", "CANCEL"}:
@@ -195,8 +211,11 @@ class Talk:
             number,
             f"z9hG4bK{self.grammar.token()}",
         )
-        content = ("application/sdp", self.grammar.sdp()) if method == "INVITE" and self.grammar.maybe(0.7) else None
-        return self.grammar.request(method, names, transport=self._main.transport, uri="sip:we@192.0.2.2", content=content)
+        content = ("application/sdp", self.grammar.sdp()) if method in {"INVITE", "UPDATE"} and self.grammar.maybe(0.7) else None
+        more = [("Refer-To", REFERRED)] if method == "REFER" else self._abilities()
+        return self.grammar.request(
+            method, names, transport=self._main.transport, uri="sip:we@192.0.2.2", content=content, more=more
+        )
 
     def _peer_within(self) -> None:
         if self._known:
@@ -245,7 +264,7 @@ class Talk:
         request = self.rng.choice(list(self._asked)[-3:] if self.grammar.maybe(0.7) else self._asked)
         draw = self.rng.random()
         usual = (
-            (100, 180, 183, 200, 200, 200, 401, 407, 486, 491, 487, 481)
+            (100, 180, 183, 200, 200, 200, 401, 407, 486, 491, 487, 481, 422, 503)
             if request.method == "INVITE"
             else (200, 200, 401, 481, 100)
         )
@@ -256,6 +275,10 @@ class Talk:
             if status in {401, 407}
             else []
         )
+        if status < 300:
+            more += self._abilities()
+        elif status == 422:
+            more.append(("Min-SE", self.rng.choice(("120", "3600", self.grammar.number()))))
         if 100 < status < 200 and self.grammar.maybe(0.3):
             more += [("Require", "100rel"), ("RSeq", self.grammar.number())]
         self._send(self.grammar.response(request, status, tag, more=more))
@@ -371,6 +394,9 @@ class Talk:
             request.respond(self.rng.choice((200, 404)))
 
     def _we_invite(self) -> None:
+        if len(self.usages) >= self._calls:
+            self._owner()
+            return
         self.figures["INVITEs of ours"] += 1
         target = Uri.parse(
             self.rng.choice(

@@ -51,6 +51,7 @@ class Watch:
         self.on_invite: Callable[[IncomingInvite], None] = self.arrived.append
         self.requests: list[IncomingRequest] = []
         """Those that the owner answers later."""
+        self.on_request: Callable[[IncomingRequest], None] = self._requested
         self.locating = "now"
         """``now``, ``later`` or ``never``: when host names become addresses."""
         self.lookups: list[tuple[float, Located, Address]] = []
@@ -70,7 +71,7 @@ class Watch:
                 token=lambda length: "".join(rng.choice("0123456789abcdef") for _ in range(length)),
                 local=lambda peer: OUR_ADDRESSES["6" if ":" in peer.host else "4"],
                 on_invite=self._invited,
-                on_request=self._requested,
+                on_request=self._asked,
                 hears=lambda _source, _request: rng.random() < 0.995,
                 locate=self._locate,
                 candidates=self._candidates if rng.random() < 0.5 else None,
@@ -83,6 +84,9 @@ class Watch:
 
     def _invited(self, invite: IncomingInvite) -> None:
         self.on_invite(invite)
+
+    def _asked(self, request: IncomingRequest) -> None:
+        self.on_request(request)
 
     def _requested(self, request: IncomingRequest) -> None:
         self.figures["requests to us outside of dialogs"] += 1
@@ -179,6 +183,7 @@ class Watch:
         if message.to_bytes() != data:
             raise Finding(f"what we sent reads differently when it is written again: {data[:2000]!r}")
         if isinstance(message, Request):
+            self.figures[f"{message.method} sent"] += 1
             self._check_request(message)
         else:
             self._answers.append(data)
