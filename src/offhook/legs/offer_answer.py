@@ -69,7 +69,7 @@ class Agreement:
     @property
     def digits(self) -> str:
         """How keys travel, for the timeline."""
-        return "none" if self.event_payload_type is None else f"telephone-event/{self.event_payload_type}"
+        return "inband" if self.event_payload_type is None else f"telephone-event/{self.event_payload_type}"
 
 
 _DIRECTION = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly", (False, False): "inactive"}

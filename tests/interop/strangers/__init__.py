@@ -1,0 +1,27 @@
+"""Other people's SIP programs, each run for one test: a softphone, a proxy, a media relay, a scenario player."""
+
+from strangers.kamailio import Kamailio
+from strangers.linphone import Linphone
+from strangers.listening import heard
+from strangers.programs import Loopback, needed
+from strangers.rtp import RtpEnd, Samples, parted, samples, touch_tones
+from strangers.rtpengine import Rtpengine
+from strangers.sipp import MODES, Sipp
+from strangers.softphone import Softphone
+
+__all__ = [
+    "MODES",
+    "Kamailio",
+    "Linphone",
+    "Loopback",
+    "RtpEnd",
+    "Rtpengine",
+    "Samples",
+    "Sipp",
+    "Softphone",
+    "heard",
+    "needed",
+    "parted",
+    "samples",
+    "touch_tones",
+]

@@ -1,0 +1,109 @@
+"""A softphone made of baresip in a process of its own: calls, is called, listens, speaks, presses keys, holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from strangers.programs import LOOPBACK, Loopback, free_ports
+
+PROGRAM = Path(__file__).parent / "softphone_process.py"
+
+
+class Softphone(Loopback):
+    """One phone.
+
+    Args:
+        server: ``host:port`` of its registrar; without one it only calls.
+        transport: that of its registration; of calls, the URI says.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        user: str = "14155550100",
+        server: str | None = None,
+        transport: str = "udp",
+        codec: str = "pcmu",
+    ) -> None:
+        pytest.importorskip("baresip")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._heard = folder / f"{user}.heard"
+        self._heard.touch()
+        wishes = {
+            "user": user,
+            "domain": server or LOOPBACK,
+            "register": server is not None,
+            "transport": transport,
+            "codec": codec,
+            "listen": f"{LOOPBACK}:{free_ports()}",
+            "heard": str(self._heard),
+        }
+        super().__init__([sys.executable, str(PROGRAM), json.dumps(wishes)], folder / f"{user}.log", stdin=True)
+        self._read = 0
+        self.events: list[dict[str, Any]] = []
+        self.wait_for("ready")
+
+    def do(self, what: str, **how: Any) -> None:
+        """``dial`` ``uri``, ``answer``, ``press`` ``keys``, ``say`` what is in a ``file``, ``hold``, ``resume``, ``hang_up``."""
+        self.stdin.write(json.dumps({"do": what, **how}).encode() + b"\n")
+        self.stdin.flush()
+        done = self.wait_for(f"done {what}")
+        assert "error" not in done, done
+
+    def wait_for(self, event: str, timeout_s: float = 20.0) -> dict[str, Any]:
+        """Wait for the next event of that name that nobody has waited for yet."""
+        until = time.monotonic() + timeout_s
+        while True:
+            self._take()
+            for position, each in enumerate(self.events):
+                if each["event"] == event:
+                    return self.events.pop(position)
+            self.running()
+            assert time.monotonic() < until, f"no {event}:\n{self.said()}"
+            time.sleep(0.01)
+
+    def _take(self) -> None:
+        with self.log.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                if line.startswith(b'{"event"'):
+                    self.events.append(json.loads(line))
+
+    def heard(self) -> npt.NDArray[np.float64]:
+        """What it has heard up to now, 8000 Hz."""
+        octets = self._heard.read_bytes()
+        return np.frombuffer(octets[: len(octets) // 2 * 2], "<i2").astype(np.float64)
+
+    def hears(self, seconds: float, timeout_s: float = 20.0) -> npt.NDArray[np.float64]:
+        """Wait until it has heard so much more sound (not silence) than before; that sound."""
+        before = len(self.heard())
+        until = time.monotonic() + timeout_s
+        while True:
+            sound = self.heard()[before:]
+            if np.count_nonzero(np.abs(sound) > 50) >= seconds * 8000 * 0.9:
+                return sound
+            self.running()
+            assert time.monotonic() < until, f"it heard {len(sound) / 8000:.1f} s, and hardly a sound:\n{self.said()}"
+            time.sleep(0.02)
+
+    def falls_silent(self, seconds: float = 0.4, timeout_s: float = 15.0) -> None:
+        """Wait until it has heard no sound for so long."""
+        until = time.monotonic() + timeout_s
+        quiet_since, loud = time.monotonic(), -1
+        while time.monotonic() - quiet_since < seconds:
+            if (now := int(np.count_nonzero(np.abs(self.heard()) > 50))) != loud:
+                quiet_since, loud = time.monotonic(), now
+            assert time.monotonic() < until, "the sound goes on"
+            time.sleep(0.02)
