@@ -8,7 +8,7 @@ from contextlib import ExitStack, aclosing
 
 import numpy as np
 import pytest
-from strangers import MODES, RtpEnd, Samples, Sipp, parted, samples
+from strangers import MODES, RtpEnd, Samples, Sipp, parted, samples, sounding
 
 from offhook.clock import Clock
 from offhook.ids import Ids
@@ -59,7 +59,7 @@ def test_held_callers_hear_nothing_and_then_go_on(menu: Customer, sipp: Callable
             before, after = parted(end.audio(), 0.6 * HELD_S)
             assert after[0].at - before[-1].at > 0.8 * HELD_S
             for heard in (before, after):
-                assert likeness(prompt, samples(heard)) > 0.97
+                assert likeness(prompt, sounding(samples(heard))) > 0.97
 
 
 def test_a_caller_who_only_listens_is_not_cut_off(
@@ -70,7 +70,7 @@ def test_a_caller_who_only_listens_is_not_cut_off(
     player.succeeded()
     assert agreed(node, menu) == ["sendrecv", "sendonly", "sendrecv"]
     [heard] = parted(end.audio(), 0.6 * HELD_S)
-    assert likeness(prompt, samples(heard)) > 0.97
+    assert likeness(prompt, sounding(samples(heard))) > 0.97
 
 
 def test_the_sound_moves_to_another_port_and_back(
@@ -84,7 +84,7 @@ def test_the_sound_moves_to_another_port_and_back(
     assert agreed(node, menu, "remote") == [f"127.0.0.1:{each.port}" for each in (end, other_end, end)]
     before, after = parted(end.audio(), 0.6 * HELD_S)
     for heard in (before, other_end.audio()[:20]):
-        assert likeness(prompt, samples(heard)) > 0.97
+        assert likeness(prompt, sounding(samples(heard))) > 0.97
     assert len(after) > 20
     # One stream all the way, whoever it goes to: the numbers go on.
     numbers = [each.sequence for each in (*before, *other_end.audio(), *after)]
@@ -102,7 +102,7 @@ def test_a_late_offer(transport: str, menu: Customer, sipp: Callable[..., Sipp],
     [chosen] = menu.wait_for("/chosen")
     assert chosen["Digits"] == "42"
     player.succeeded()
-    assert likeness(prompt, samples(end.audio())) > 0.97
+    assert likeness(prompt, sounding(samples(end.audio()))) > 0.97
 
 
 def test_early_media_and_then_the_answer(
@@ -148,7 +148,7 @@ def test_a_change_before_the_ack_meets_491(
     sipp("too_soon.xml", transport=transport, rtp_port=end.port).succeeded()
     [hangup] = menu.wait_for("/hangup")
     assert (hangup["HangupSource"], hangup["HangupCauseCode"]) == ("Caller", "4000")
-    assert likeness(prompt, samples(end.audio())) > 0.97
+    assert likeness(prompt, sounding(samples(end.audio()))) > 0.97
 
 
 def test_our_own_change_that_meets_491_is_tried_again(sipp: Callable[..., Sipp], end: RtpEnd) -> None:

@@ -4,7 +4,7 @@ from strangers.kamailio import Kamailio
 from strangers.linphone import Linphone
 from strangers.listening import heard
 from strangers.programs import Loopback, needed
-from strangers.rtp import RtpEnd, Samples, parted, samples, touch_tones
+from strangers.rtp import RtpEnd, Samples, parted, samples, sounding, touch_tones
 from strangers.rtpengine import Rtpengine
 from strangers.sipp import MODES, Sipp
 from strangers.softphone import Softphone
@@ -23,5 +23,6 @@ __all__ = [
     "needed",
     "parted",
     "samples",
+    "sounding",
     "touch_tones",
 ]

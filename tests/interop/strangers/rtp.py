@@ -110,6 +110,12 @@ def samples(packets: list[Packet]) -> Samples:
     return np.where(code & 0x80, magnitude, -magnitude).astype(np.float64)
 
 
+def sounding(heard: Samples) -> Samples:
+    """Without the silence before and after: how long that is depends on the machine."""
+    loud = np.flatnonzero(np.abs(heard) > 50)
+    return heard[loud[0] : loud[-1] + 1] if len(loud) else heard[:0]
+
+
 def parted(packets: list[Packet], gap_s: float) -> list[list[Packet]]:
     """The packets in stretches, wherever nothing came for longer than ``gap_s``."""
     found: list[list[Packet]] = []
