@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.sip import Address, Credentials, NameAddr, Request, Response, Uri, parse_message
+from offhook.sip import Address, Credentials, HeaderError, NameAddr, Request, Response, Uri, parse_message
 from offhook.sip.transports import Framing
 
 OFFER = b"v=0\r\n"
@@ -182,3 +182,28 @@ def test_a_request_that_nobody_answers_is_forgotten(peer, net, method) -> None:
     net.run(40)
     assert len(peer.core.transactions) < before
     assert not any(each[-1] == method for each in peer.core.transactions)
+
+
+@pytest.mark.parametrize("tail", [';x="', ";x=<", ';x="<>";y="', ";x=y>z"])
+def test_a_parameter_that_swallows_what_follows_is_malformed(peer, tail) -> None:
+    """Else our tag would be a part of it, and the dialog would have none."""
+    data = peer.request(body=OFFER).replace(b"To: <sip:bob@192.0.2.2>", b"To: <sip:bob@192.0.2.2>" + tail.encode())
+    assert statuses(peer.send(data)) == [400]
+
+
+def test_a_parameter_may_have_anything_between_quotes() -> None:
+    text = '<sip:a@b>;+sip.instance="<urn:uuid:1>";x="a\\"b;c>"'
+    assert [name for name, _ in NameAddr.parse(text).parameters] == ["+sip.instance", "x"]
+
+
+@pytest.mark.parametrize("text", ["sip:user;par=1@host x", "sip:user;par=1@[2001:db8::1]\u2028", "sip:host;x=a@b@c"])
+def test_a_uri_with_two_hosts_is_none(text) -> None:
+    with pytest.raises(HeaderError):
+        Uri.parse(text)
+
+
+def test_a_damaged_cancel_is_not_answered_as_if_it_were_the_invite(peer) -> None:
+    invite = peer.dial()
+    cancel = peer.request("CANCEL").replace(b"CSeq: 1 CANCEL", b"CSeq: 8 INVITE\r\nCSeq: 1 CANCEL")
+    assert peer.send(cancel) == []
+    assert not invite.over

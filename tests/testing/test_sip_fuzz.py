@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.sip import Address
 from offhook.sip.core import Core
 from offhook.sip.transaction import NonInviteServer
 from offhook.sip.transports import Framing
@@ -49,7 +50,7 @@ def _two(transaction: NonInviteServer, response) -> None:
 
 def _answer_acks(uas: Uas, request) -> None:
     ACK(uas, request)
-    uas._core.reply(request, request.via.reply_to(request.via), uas._core.answer(request, 481))
+    uas._core.reply(request, Address("192.0.2.1", 5060), uas._core.answer(request, 481))
 
 
 def _keep(core: Core, transaction) -> None:
@@ -62,6 +63,7 @@ DEFECTS = {
     "a late CANCEL is forgotten": (Uac, "_give_up", _nothing, "has no end"),
     "answers to strangers are long": (Core, "answer", _long, "bytes longer"),
     "a request has two final responses": (NonInviteServer, "respond", _two, "in one transaction"),
+    "an ACK is answered": (Uas, "ack", _answer_acks, "to an ACK"),
     "ACKs are kept": (Uac, "_forget_ack", _nothing, "_acks holds"),
     "merged requests are kept": (Core, "forget", _keep, "merged holds"),
     "a broken stream goes on": (Framing, "broken", property(lambda _: False, _nothing), "stream"),

@@ -195,7 +195,8 @@ class Core:
         """Whether there is a transaction that would take the answer for its own."""
         try:
             key = server_key(request)
-            return key in self.transactions or (*key[:-1], request.cseq.method) in self.transactions
+            words = (request.header("cseq") or "").split()[-1:]  # of which the answer is a copy
+            return any((*key[:-1], method) in self.transactions for method in (request.method, *words))
         except SipParseError:
             return False
 

@@ -16,7 +16,7 @@ _SIP = re.compile(
         (?:(?P<user>[^@\s<>":]*)(?::(?P<password>[^@\s<>"]*))?@)?
         (?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.\-_]+)
         (?::(?P<port>\d{1,5}))?
-        (?P<params>(?:;[^;?\s<>"]*)*)
+        (?P<params>(?:;[^;?@\s<>"]*)*)
         (?:\?(?P<headers>[^\s<>"]*))?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
@@ -114,8 +114,8 @@ def read_parameters(text: str) -> Parameters:
     found = []
     for part in _split(text, ";"):
         name, equals, value = part.partition("=")
-        if name.strip():
-            found.append((name.strip(), value.strip() if equals else None))
+        if name.strip(" \t"):
+            found.append((name.strip(" \t"), value.strip(" \t") if equals else None))
     return tuple(found)
 
 
@@ -167,6 +167,13 @@ _NOT_IN_WORDS = re.compile(r'[>",;:@]')
 _CACHED_CHARACTERS = 256
 
 
+def _open_ended(parameters: str) -> bool:
+    """Whether there is a quote or an angle bracket that swallows what follows, such as a tag that we add."""
+    if '"' not in parameters and "<" not in parameters and ">" not in parameters:
+        return False
+    return any(each in _QUOTED.sub("", parameters) for each in '"<>')
+
+
 @dataclass(frozen=True)
 class NameAddr:
     """A display name, a URI and parameters: From, To, Contact, Route and their kin."""
@@ -198,7 +205,7 @@ class NameAddr:
             return cls._bare(rest, field)
         inner, closing, tail = tail.partition(">")
         tail = tail.strip()
-        if not closing or _NOT_IN_WORDS.search(words) or (tail and not tail.startswith(";")):
+        if not closing or _NOT_IN_WORDS.search(words) or (tail and not tail.startswith(";")) or _open_ended(tail):
             raise HeaderError(field, text, "an address")
         return cls(Uri.parse(inner), name or words.strip(), read_parameters(tail))
 
@@ -206,7 +213,7 @@ class NameAddr:
     def _bare(cls, text: str, field: str) -> NameAddr:
         """Without brackets every parameter belongs to the field, not to the URI (RFC 3261 section 20.10)."""
         bare, semicolon, parameters = text.partition(";")
-        if ">" in text or '"' in bare or "," in bare or "?" in bare:
+        if ">" in text or '"' in bare or "," in bare or "?" in bare or _open_ended(parameters):
             raise HeaderError(field, text, "an address")
         return cls(Uri.parse(bare.strip()), "", read_parameters(semicolon + parameters))
 

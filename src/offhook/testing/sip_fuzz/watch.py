@@ -226,8 +226,11 @@ class Watch:
 
     def _check_response(self, response: Response) -> None:
         taken = self._taking
-        if taken is not None and not (isinstance(taken, Request) and taken.method != "ACK"):
-            raise Finding(f"{taken!r} got {response!r}")
+        acknowledging = isinstance(taken, Request) and taken.method == "ACK"
+        if acknowledging and (response.header("cseq") or "").split()[-1:] == ["ACK"]:
+            raise Finding(f"{response!r} to an ACK")
+        if isinstance(taken, Response) and not isinstance(response, Request):
+            self._check_own(taken, response)
         for name in SINGLE:
             if len(response.headers_all(name)) > 1:
                 raise Finding(f"a response of ours has several {name} fields")
@@ -244,6 +247,11 @@ class Watch:
             raise Finding(f"we would not take our own response: {error}\n{response.to_bytes()[:1500]!r}") from error
         if response.status > 100 and response.to.tag is None:
             raise Finding(f"{response!r} has no To tag")
+
+    def _check_own(self, taken: Response, response: Response) -> None:
+        """A response of the peer's may end a call, and with it what is open of its requests; it is not answered itself."""
+        if response.status != 487 or _server_key(response) not in self.core.transactions:
+            raise Finding(f"{taken!r} got {response!r}")
 
     def _check_final(self, transaction: object | None, status: int) -> None:
         if transaction is not None:
