@@ -50,19 +50,28 @@ def test_unit_files_can_be_read(block: str) -> None:
     assert configparser.ConfigParser().read_string(block) is None
 
 
+_VARIABLE = re.compile(r"[A-Z_]+=.*", re.DOTALL)
+
+
 def _offhook_lines() -> Iterator[pytest.ParameterSet]:
     for parameters in _blocks("sh"):
         for line in str(parameters.values[0]).splitlines():
-            words = [each for each in shlex.split(line, comments=True) if not re.fullmatch(r"[A-Z_]+=.*", each)]
+            words = shlex.split(line, comments=True)
+            variables = {name: value for name, _, value in (each.partition("=") for each in words if _VARIABLE.fullmatch(each))}
+            words = [each for each in words if not _VARIABLE.fullmatch(each)]
             if words[:1] == ["offhook"]:
-                yield pytest.param(words[1:], id=line)
+                yield pytest.param(words[1:], variables, id=line)
     for example in sorted((ROOT / "examples").glob("*/app.py")):
         for line in re.findall(r"^    offhook (.*)$", example.read_text(), re.MULTILINE):
-            yield pytest.param(shlex.split(line), id=f"{example.parent.name}: {line}")
+            yield pytest.param(shlex.split(line), {}, id=f"{example.parent.name}: {line}")
 
 
-@pytest.mark.parametrize("words", list(_offhook_lines()))
-def test_commands_exist_and_have_these_options(words: list[str]) -> None:
+@pytest.mark.parametrize(("words", "variables"), list(_offhook_lines()))
+def test_commands_exist_and_have_these_options(
+    words: list[str], variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     command = typer.main.get_command(app)
     while hasattr(command, "commands") and words != ["--version"]:
         command, words = command.commands[words[0]], words[1:]
