@@ -20,7 +20,7 @@ def program() -> typer.Typer:
 
 
 def test_the_benchmark_measures_engine_and_floor_in_one_run(tmp_path: Path) -> None:
-    options = "--scenario transcoding --legs 20 --seconds 1 --presses 4 --json --svg".split()
+    options = "--scenario transcoding --legs 20 --seconds 0.4 --presses 4 --json --svg".split()
     ran = CliRunner().invoke(program(), ["bench", "media", *options, str(tmp_path / "charts")])
     assert ran.exit_code == 0, ran.output
     found = json.loads(ran.stdout)

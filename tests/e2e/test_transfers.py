@@ -35,7 +35,7 @@ def test_a_phone_transfers_its_caller_blindly_and_the_call_goes_on_with_the_othe
 ) -> None:
     port = free_port()
     node = _node(start_node, customer, f"127.0.0.1:{port}")
-    customer.says("/answer", document('<Speak>Hello.</Speak><Wait length="4"/>'))
+    customer.says("/answer", document('<Speak>Hello.</Speak><Wait length="2"/>'))
     common = ["-i", "127.0.0.1", "-mi", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "30", "-timeout_error"]
     with subprocess.Popen(
         [sipp, *common, "-sn", "uas", "-p", str(port), "-mp", "31000"],

@@ -77,6 +77,7 @@ class _Bench:
         self._reports_port = reports_port
         self._channels: list[Channel] = []
         self._playlists: list[Playlist] = []
+        self._turn_s = TURN_S
 
     async def open(self, ports: list[int]) -> Figures:
         """Open all legs. Returns the figures from before all but the first few, for whom the engine has loaded what it needs."""
@@ -107,6 +108,7 @@ class _Bench:
         self._channels.append(channel)
 
     async def run(self, seconds: float, presses: int, before: Figures) -> CaseResult:
+        self._turn_s = min(TURN_S, seconds)
         lost_before, own_before, all_before = await self._loss(), self._own_cpu_s(), _all_cpu_s()
         began, skipped = asyncio.get_running_loop().time(), 0
         await self._told()
@@ -144,7 +146,7 @@ class _Bench:
         await self._serve()
         await asyncio.sleep(warm_up_s)
         before = await self._media.figures()
-        await asyncio.sleep(TURN_S)
+        await asyncio.sleep(self._turn_s)
         after = await self._media.figures()
         await _say(self._peer, {"serve": None})
         return before, after
@@ -154,7 +156,7 @@ class _Bench:
         os.kill(self._media.engine_pid, signal.SIGSTOP)
         try:
             await _say(self._peer, {"serve": 1})
-            await _say(self._floor, [SETTLE_S, TURN_S])
+            await _say(self._floor, [SETTLE_S, self._turn_s])
             found = await _hear(self._floor)
             await _say(self._peer, {"serve": None})
         finally:
