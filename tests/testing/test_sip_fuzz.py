@@ -25,6 +25,12 @@ def test_a_thousand_episodes_find_nothing() -> None:
         assert report.figures[name] > 500, f"{name}: {report.figures}"
 
 
+def test_conversations_that_once_found_something_find_nothing_now() -> None:
+    # A session timer that began anew after our BYE.
+    report = fuzz(32_069_539, more=so_many(1))
+    assert not report.found, "\n".join(map(str, report.found))
+
+
 def test_the_core_does_not_grow() -> None:
     soak(1, Counter(), CORPUS)
 

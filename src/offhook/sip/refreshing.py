@@ -131,6 +131,8 @@ class Refreshing:
 
     def _run(self, seconds: int, *, ours: bool) -> None:
         self.stop()
+        if self._usage.phase in {Phase.LEAVING, Phase.OVER}:
+            return  # the 200 to a last re-INVITE may come after our BYE
         self._timers = [self._core.after(seconds - min(MARGIN_S, seconds / 3), self._expired)]
         if ours:
             self._timers.append(self._core.after(seconds / 2, lambda: self._refresh(seconds)))
