@@ -14,6 +14,7 @@ from offhook.sip.guard import NONCE_S, Verdict
 
 SECRET = Secret.of("alice", "offhook", "open sesame")
 URI = "sip:example.com"
+BARE = Request("REGISTER", URI, [("Via", "SIP/2.0/UDP 192.0.2.9")])
 
 
 class Desk:
@@ -25,7 +26,7 @@ class Desk:
         self.guard = Guard("offhook", b"k" * 32, lambda: self.now, lambda length: f"{next(self.tokens):0{length}x}")
 
     def challenge(self, algorithm: str = "SHA-256") -> dict[str, str]:
-        values = [value for _, value in self.guard.challenges()]
+        values = [value for _, value in self.guard.challenges(BARE)]
         value = next(each for each in values if f"algorithm={algorithm}," in each)
         return dict(part.split("=", 1) for part in value.removeprefix("Digest ").replace('"', "").split(", "))
 
@@ -55,11 +56,29 @@ def test_what_another_client_answers_is_right(algorithm: str) -> None:
 
 def test_the_algorithms_are_offered_in_order_and_others_are_not_accepted() -> None:
     desk = Desk()
-    assert [value.partition("algorithm=")[2][:3] for _, value in desk.guard.challenges()] == ["MD5", "SHA"]
+    assert [value.partition("algorithm=")[2][:3] for _, value in desk.guard.challenges(BARE)] == ["MD5", "SHA"]
     weak = answered(desk.challenge("MD5"))
     strict = Guard("offhook", b"k" * 32, lambda: desk.now, lambda length: "0" * length, ("SHA-256",))
-    assert [name for name, _ in strict.challenges(proxy=True)] == ["Proxy-Authenticate"]
+    assert [name for name, _ in strict.challenges(BARE, proxy=True)] == ["Proxy-Authenticate"]
     assert strict.read(Request("REGISTER", URI, [("Authorization", weak)])) is None
+
+
+@pytest.mark.parametrize(
+    ("hops", "algorithms", "offered"),
+    [
+        (["WS"], ("MD5", "SHA-256"), ["MD5"]),
+        (["UDP", "WSS"], ("SHA-256", "MD5"), ["MD5"]),  # a proxy is between
+        (["WSS"], ("SHA-256",), ["SHA-256"]),
+        (["WS", "TCP"], ("MD5", "SHA-256"), ["MD5", "SHA-256"]),
+    ],
+)
+def test_a_browser_is_challenged_once_with_what_it_knows(
+    hops: list[str], algorithms: tuple[str, ...], offered: list[str]
+) -> None:
+    guard = Guard("offhook", b"k" * 32, lambda: 1.0, lambda length: "0" * length, algorithms)
+    request = Request("REGISTER", URI, [("Via", f"SIP/2.0/{each} client.invalid;branch=z9hG4bK1") for each in hops])
+    found = [value.partition("algorithm=")[2].partition(",")[0] for _, value in guard.challenges(request)]
+    assert found == offered
 
 
 def test_a_wrong_password_a_wrong_method_and_an_unknown_user_are_wrong() -> None:

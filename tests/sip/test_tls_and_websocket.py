@@ -17,7 +17,22 @@ from aiohttp import web
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.ids import Ids
-from offhook.sip import Acknowledged, Answered, Ended, IncomingInvite, Lost, NameAddr, Request, Response, Stack, Tls, TlsFiles
+from offhook.sip import (
+    Acknowledged,
+    Address,
+    Answered,
+    Core,
+    CoreParts,
+    Ended,
+    IncomingInvite,
+    Lost,
+    NameAddr,
+    Request,
+    Response,
+    Stack,
+    Tls,
+    TlsFiles,
+)
 from offhook.sip import parse_message as parse
 
 CALLER = NameAddr.parse("<sip:alice@127.0.0.1>")
@@ -185,6 +200,47 @@ def test_a_browser_calls_and_is_hung_up_on_by_its_own_connection() -> None:
     asyncio.run(scene())
 
 
+def test_a_browser_comes_back_by_another_connection_and_our_bye_goes_there() -> None:
+    async def scene() -> None:
+        calls: asyncio.Queue[IncomingInvite] = asyncio.Queue()
+        async with running(calls.put_nowait) as stack, asyncio.timeout(5):
+            async with browser(stack) as first:
+                await first.send_str(_from_browser("INVITE", 1, body="v=0\r\n"))
+                invite = await calls.get()
+                invite.accept(b"answer")
+                answer = parse((await first.receive_str()).encode())
+                tag = f";tag={answer.to.tag}"
+                await first.send_str(_from_browser("ACK", 1, tag))
+                assert await invite.next() == Acknowledged(b"")
+                async with browser(stack) as second:
+                    # The first one still stands, as far as we know: a network that breaks does not say so.
+                    await second.send_str(_from_browser("INFO", 2, tag))
+                    assert isinstance(parse((await second.receive_str()).encode()), Response)
+                    invite.bye()
+                    bye = parse((await second.receive_str()).encode())
+                    assert isinstance(bye, Request)
+                    assert bye.method == "BYE"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_our_contact_has_the_only_word_for_websocket_that_a_uri_knows(secure: bool) -> None:
+    """RFC 7118 section 5.2.3: ``transport=ws``, whether it is sealed or not."""
+    core = Core(
+        CoreParts(
+            transmit=lambda *_: None,
+            time=lambda: 0.0,
+            token=lambda length: "0" * length,
+            local=lambda _peer: ("192.0.2.1", 8088),
+            on_invite=lambda _invite: None,
+        )
+    )
+    peer = Address("192.0.2.9", 50_000, "wss" if secure else "ws")
+    assert core.contact(peer, "bob") == "<sip:bob@192.0.2.1:8088;transport=ws>"
+    assert core.via(peer)[0].startswith("SIP/2.0/WSS " if secure else "SIP/2.0/WS ")
+
+
 def test_what_is_not_sip_is_turned_away_and_a_frame_of_rubbish_costs_nothing() -> None:
     async def scene() -> None:
         async with running() as stack, asyncio.timeout(5):
@@ -195,6 +251,7 @@ def test_what_is_not_sip_is_turned_away_and_a_frame_of_rubbish_costs_nothing() -
             async with browser(stack) as socket:
                 await socket.send_str("rubbish")
                 await socket.send_bytes(b"\r\n\r\n")
+                assert await socket.receive_str() == "\r\n"  # a keep-alive is answered (RFC 5626 section 3.5.1)
                 await socket.send_str(_from_browser("OPTIONS", 7))
                 answer = parse((await socket.receive_str()).encode())
                 assert isinstance(answer, Response)

@@ -75,7 +75,7 @@ class Admission:
         if not known and self._strangers == "answer":
             return Caller("stranger")
         # Also where From names nobody: a phone may show a number there, and only its answer says whose it is.
-        invite.refuse(407, headers=self._guard.challenges(proxy=True))
+        invite.refuse(407, headers=self._guard.challenges(invite.request, proxy=True))
         return None
 
     async def _proved(self, invite: IncomingInvite, answer: Answer) -> Caller | None:
@@ -84,7 +84,7 @@ class Admission:
         verdict = self._guard.check(answer, "INVITE", _secret(trunk, endpoint))
         host = invite.peer.host
         if verdict is Verdict.STALE:
-            invite.refuse(407, headers=self._guard.challenges(proxy=True, stale=True))
+            invite.refuse(407, headers=self._guard.challenges(invite.request, proxy=True, stale=True))
         elif verdict is Verdict.RIGHT:
             self._defence.succeeded(host)
             app_id = endpoint.app_id if endpoint is not None else trunk.app_id if trunk is not None else None

@@ -231,7 +231,8 @@ class Core:
     def contact(self, address: Address, user: str | None = None) -> str:
         """Our Contact, as ``address`` reaches us."""
         host, port = self.parts.local(address)
-        parameters = () if address.transport == "udp" else (("transport", address.transport),)
+        kind = "ws" if address.transport == "wss" else address.transport  # a URI knows no other word (RFC 7118 section 5.2.3)
+        parameters = () if kind == "udp" else (("transport", kind),)
         return f"<{Uri(host=host, port=port, user=user, parameters=parameters)}>"
 
     def common(self) -> list[tuple[str, str]]:

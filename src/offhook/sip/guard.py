@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from offhook.sip.digest import HASHES, read_pairs
+from offhook.sip.headers import Via
 from offhook.sip.message import Request
 
 NONCE_S = 300.0
@@ -95,14 +96,14 @@ class Guard:
         self._token = token
         self._counters: OrderedDict[str, int] = OrderedDict()
 
-    def challenges(self, *, proxy: bool = False, stale: bool = False) -> list[tuple[str, str]]:
-        """The fields of a 401 or 407, one for each algorithm."""
+    def challenges(self, request: Request, *, proxy: bool = False, stale: bool = False) -> list[tuple[str, str]]:
+        """The fields of a 401 or 407 to a request, one for each algorithm; a browser gets one only, for MD5 if that is allowed."""
         nonce = self._nonce()
         field = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         tail = ", stale=true" if stale else ""
         return [
             (field, f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}')
-            for name in self._algorithms
+            for name in (("MD5",) if "MD5" in self._algorithms and _of_browser(request) else self._algorithms)
         ]
 
     def read(self, request: Request, *, proxy: bool = False) -> Answer | None:
@@ -166,3 +167,9 @@ class Guard:
 
     def _mac(self, head: str) -> str:
         return hashlib.blake2b(head.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=_MAC // 2).hexdigest()
+
+
+def _of_browser(request: Request) -> bool:
+    """Whether its first hop was a WebSocket: SIP.js and its kin keep the last challenge of several, and know nothing but MD5."""
+    hops = request.items("via")
+    return bool(hops) and Via.parse(hops[-1]).transport in {"WS", "WSS"}

@@ -143,7 +143,7 @@ class Registrar:
         """A REGISTER came. Without an answer to a challenge of ours it gets one, and is forgotten."""
         answer = self._guard.read(incoming.request)
         if answer is None:
-            incoming.respond(401, self._guard.challenges())
+            incoming.respond(401, self._guard.challenges(incoming.request))
         elif incoming.hold():
             self._run(self._register(incoming), f"register {answer.username[:40]}")
 
@@ -169,7 +169,7 @@ class Registrar:
         secret = None if endpoint is None else Secret(endpoint.ha1_md5, endpoint.ha1_sha256)
         verdict = self._guard.check(answer, "REGISTER", secret)
         if verdict is Verdict.STALE:
-            raise Refused(401, None, self._guard.challenges(stale=True))
+            raise Refused(401, None, self._guard.challenges(incoming.request, stale=True))
         host = incoming.source.host
         if verdict is not Verdict.RIGHT or endpoint is None:
             self._defence.failed(host, f"it registers as {answer.username[:40]!r} with a wrong password")

@@ -119,6 +119,8 @@ class Uas:
             self._reject(usage, request, reply_to, Refusal(500, (RETRY_AFTER,)))
             return
         usage.dialog.remote_sequence = number
+        if usage.flow is not None and usage.flow.reliable and source.reliable and len(request.items("via")) == 1:
+            usage.flow = source  # its connection was lost, and it has come back by another one
         if request.method == "INVITE":
             self._reinvite(usage, request, key, source, reply_to)
             return

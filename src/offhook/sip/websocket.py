@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PROTOCOL = "sip"
 HEARTBEAT_S = 25.0
 """Pings of the WebSocket's own: they keep NAT bindings open, and a peer that does not answer is gone."""
+PING, PONG = b"\r\n\r\n", b"\r\n"
+"""The keep-alive of connections (RFC 5626 section 3.5.1), which serves WebSockets too (RFC 7118 section 6)."""
 MAX_UNSENT = 256
 """Messages that a peer may leave unread."""
 
@@ -48,6 +50,8 @@ class WebSocketConnection:
                 self.used_at = asyncio.get_running_loop().time()
                 if data.strip(b"\r\n\0"):
                     self._owner.receive(data, peer)
+                elif data == PING:
+                    self.send(PONG)
         finally:
             self._closing = True
             self._more.set()

@@ -1,4 +1,4 @@
-"""Other people's SIP programs, each run for one test: a softphone, a proxy, a media relay, a scenario player."""
+"""Other people's SIP programs, each run for one test: softphones, a browser's phone, a proxy, a media relay, a scenario player."""
 
 from strangers.kamailio import Kamailio
 from strangers.linphone import Linphone
@@ -6,6 +6,7 @@ from strangers.listening import heard
 from strangers.programs import Loopback, needed
 from strangers.rtp import RtpEnd, Samples, parted, samples, sounding, touch_tones
 from strangers.rtpengine import Rtpengine
+from strangers.sipjs import SipJs, installed
 from strangers.sipp import MODES, Sipp
 from strangers.softphone import Softphone
 
@@ -17,9 +18,11 @@ __all__ = [
     "RtpEnd",
     "Rtpengine",
     "Samples",
+    "SipJs",
     "Sipp",
     "Softphone",
     "heard",
+    "installed",
     "needed",
     "parted",
     "samples",

@@ -91,12 +91,19 @@ class RtpEnd:
             self._timestamp += 1600
             time.sleep(0.1)
 
-    def _send(self, payload_type: int, payload: bytes, *, marker: bool = False) -> None:
+    def say(self, sound: Samples, to: tuple[str, int]) -> None:
+        """Speak: 8000 Hz, whole frames of 20 ms, as fast as it sounds."""
+        for octets in a_law(sound)[: len(sound) // 160 * 160].reshape(-1, 160):
+            self._send(PCMA, octets.tobytes(), to=to)
+            self._timestamp += 160
+            time.sleep(0.02)
+
+    def _send(self, payload_type: int, payload: bytes, *, marker: bool = False, to: tuple[str, int] | None = None) -> None:
         header = struct.pack(
             ">BBHII", 0x80, payload_type | (0x80 if marker else 0), self._sequence & 0xFFFF, self._timestamp, 0x0FF5E7
         )
         self._sequence += 1
-        self._socket.sendto(header + payload, self.packets[-1].source)
+        self._socket.sendto(header + payload, to or self.packets[-1].source)
 
 
 def samples(packets: list[Packet]) -> Samples:
@@ -108,6 +115,15 @@ def samples(packets: list[Packet]) -> Samples:
     magnitude = ((code & 0x0F).astype(np.int32) << 4) + 8
     magnitude = np.where(exponent > 0, (magnitude + 0x100) << np.maximum(exponent - 1, 0), magnitude)
     return np.where(code & 0x80, magnitude, -magnitude).astype(np.float64)
+
+
+def a_law(sound: Samples) -> npt.NDArray[np.uint8]:
+    """Samples of 16 bits as PCMA has them."""
+    magnitude = np.minimum(np.abs(sound), 32_635).astype(np.int32)
+    exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 7, 0)
+    mantissa = (magnitude >> np.maximum(exponent + 3, 4)) & 0x0F
+    code = np.where(sound >= 0, 0x80, 0) | exponent << 4 | mantissa
+    return (code ^ 0x55).astype(np.uint8)
 
 
 def sounding(heard: Samples) -> Samples:

@@ -6,19 +6,19 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from strangers.programs import LOOPBACK, Loopback, free_ports
+from strangers.commanded import Commanded
+from strangers.programs import LOOPBACK, free_ports
 
 PROGRAM = Path(__file__).parent / "softphone_process.py"
 
 
-class Softphone(Loopback):
-    """One phone.
+class Softphone(Commanded):
+    """One phone. It can ``dial`` ``uri``, ``answer``, ``press`` ``keys``, ``say`` what is in a ``file``, ``hold``, ``resume`` and ``hang_up``.
 
     Args:
         server: ``host:port`` of its registrar; without one it only calls.
@@ -47,39 +47,7 @@ class Softphone(Loopback):
             "listen": f"{LOOPBACK}:{free_ports()}",
             "heard": str(self._heard),
         }
-        super().__init__([sys.executable, str(PROGRAM), json.dumps(wishes)], folder / f"{user}.log", stdin=True)
-        self._read = 0
-        self.events: list[dict[str, Any]] = []
-        self.wait_for("ready")
-
-    def do(self, what: str, **how: Any) -> None:
-        """``dial`` ``uri``, ``answer``, ``press`` ``keys``, ``say`` what is in a ``file``, ``hold``, ``resume``, ``hang_up``."""
-        self.stdin.write(json.dumps({"do": what, **how}).encode() + b"\n")
-        self.stdin.flush()
-        done = self.wait_for(f"done {what}")
-        assert "error" not in done, done
-
-    def wait_for(self, event: str, timeout_s: float = 20.0) -> dict[str, Any]:
-        """Wait for the next event of that name that nobody has waited for yet."""
-        until = time.monotonic() + timeout_s
-        while True:
-            self._take()
-            for position, each in enumerate(self.events):
-                if each["event"] == event:
-                    return self.events.pop(position)
-            self.running()
-            assert time.monotonic() < until, f"no {event}:\n{self.said()}"
-            time.sleep(0.01)
-
-    def _take(self) -> None:
-        with self.log.open("rb") as file:
-            file.seek(self._read)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                self._read += len(line)
-                if line.startswith(b'{"event"'):
-                    self.events.append(json.loads(line))
+        super().__init__([sys.executable, str(PROGRAM), json.dumps(wishes)], folder / f"{user}.log")
 
     def heard(self) -> npt.NDArray[np.float64]:
         """What it has heard up to now, 8000 Hz."""
