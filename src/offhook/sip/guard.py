@@ -97,7 +97,7 @@ class Guard:
         self._counters: OrderedDict[str, int] = OrderedDict()
 
     def challenges(self, request: Request, *, proxy: bool = False, stale: bool = False) -> list[tuple[str, str]]:
-        """The fields of a 401 or 407 to a request, one for each algorithm; a browser gets one only, for MD5 if that is allowed."""
+        """The fields of a 401 or 407, one for each algorithm; a browser gets only that for MD5, where MD5 is allowed."""
         nonce = self._nonce()
         field = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         tail = ", stale=true" if stale else ""

@@ -1,4 +1,4 @@
-"""Other people's SIP programs, each run for one test: softphones, a browser's phone, a proxy, a media relay, a scenario player."""
+"""Other people's SIP programs, each run for one test: softphones, a proxy, a media relay, a scenario player."""
 
 from strangers.kamailio import Kamailio
 from strangers.linphone import Linphone

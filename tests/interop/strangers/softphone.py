@@ -18,7 +18,8 @@ PROGRAM = Path(__file__).parent / "softphone_process.py"
 
 
 class Softphone(Commanded):
-    """One phone. It can ``dial`` ``uri``, ``answer``, ``press`` ``keys``, ``say`` what is in a ``file``, ``hold``, ``resume`` and ``hang_up``.
+    """One phone. Its commands: ``dial`` ``uri``, ``answer``, ``press`` ``keys``, ``say`` what is in a ``file``, ``hold``,
+    ``resume``, ``hang_up``.
 
     Args:
         server: ``host:port`` of its registrar; without one it only calls.
