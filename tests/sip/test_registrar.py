@@ -32,8 +32,10 @@ class Office:
         clock = Clock(lambda: self.wall)
         guard = Guard("offhook", b"k" * 32, lambda: self.now, self._token)
         self.defence = Defence(lambda: self.now)
+        self.lost: set[Address] = set()
         self.registrar = Registrar(
-            guard, self._endpoint, self._save, lambda data, to: self.sent.append((data, to)), clock, self.defence
+            *(guard, self._endpoint, self._save, lambda data, to: self.sent.append((data, to)), clock, self.defence),
+            connected=lambda address: address not in self.lost,
         )
         self.core = Core(
             CoreParts(
@@ -149,6 +151,24 @@ def test_a_browser_that_comes_back_with_another_contact_is_one_device() -> None:
             assert (await office.register(1 + 2 * number, contact, source=browser, via="df7.invalid")).status == 200
         [reach] = office.registrar.reach("alice")
         assert (reach.target.user, reach.flow) == ("y", browser)
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("transport", "then"), [("ws", None), ("wss", None), ("tcp", "sip:x@10.0.0.5:5060")])
+def test_who_has_lost_his_connection_is_not_called_by_it(transport: str, then: str | None) -> None:
+    """A browser cannot be called at all until it is back; another phone perhaps takes a new connection."""
+
+    async def scene(office: Office) -> None:
+        first, second = (Address("198.51.100.7", port, transport) for port in (40_000, 40_001))
+        contact = 'Contact: <sip:x@10.0.0.5:5060>;+sip.instance="<urn:uuid:1>";reg-id=1'
+        await office.register(1, contact, source=first, via="df7.invalid")
+        assert [each.flow for each in office.registrar.reach("alice")] == [first]
+        office.lost.add(first)
+        found = [(str(each.target), each.flow) for each in office.registrar.reach("alice")]
+        assert found == ([] if then is None else [(then, None)])
+        await office.register(3, contact, source=second, via="df7.invalid")
+        assert [each.flow for each in office.registrar.reach("alice")] == [second]
 
     play(scene)
 

@@ -70,15 +70,26 @@ class Registrar:
         ping: sends octets to an address.
         clock: for expiry.
         defence: is told of wrong passwords.
+        connected: whether a connection leads to an address.
     """
 
-    def __init__(self, guard: Guard, endpoints: Endpoints, save: Save, ping: Ping, clock: Clock, defence: Defence) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        endpoints: Endpoints,
+        save: Save,
+        ping: Ping,
+        clock: Clock,
+        defence: Defence,
+        connected: Callable[[Address], bool] = lambda _address: True,
+    ) -> None:
         self._guard = guard
         self._endpoints = endpoints
         self._save = save
         self._ping = ping
         self._clock = clock
         self._defence = defence
+        self._connected = connected
         self._bindings: dict[str, dict[str, Binding]] = {}
         self._hosts: set[str] = set()
         self._hosts_until = 0.0
@@ -115,11 +126,18 @@ class Registrar:
         return sorted(live, key=lambda each: (-each.priority, each.instance))
 
     def reach(self, username: str) -> list[Reach]:
-        """How an endpoint is called: all its devices, the preferred first; none when it is not registered."""
+        """How an endpoint is called: all its devices, the preferred first; none when it is not registered.
+
+        One whose connection is gone is called by its Contact; a browser is not, only it can open another (RFC 7118 section 5).
+        """
         found = []
         for binding in self.bindings(username):
             with suppress(SipParseError, ValueError):
                 flow = Address.parse(binding.source) if binding.natted else None
+                if flow is not None and flow.reliable and not self._connected(flow):
+                    if flow.transport in {"ws", "wss"}:
+                        continue
+                    flow = None
                 path = tuple(NameAddr.parse(each, "Path") for each in binding.path)
                 found.append(Reach(Uri.parse(binding.contact), path, flow, binding.user_agent))
         return found

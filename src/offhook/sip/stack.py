@@ -335,6 +335,10 @@ class Stack:
         )
         return Asking(made)
 
+    def connected(self, address: Address) -> bool:
+        """Whether a connection leads there."""
+        return address in self._streams
+
     def ping(self, octets: bytes, address: Address) -> None:
         """Send octets that are no message: they keep a NAT's binding open."""
         self._transmit(octets, address)
