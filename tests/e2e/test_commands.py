@@ -231,8 +231,11 @@ def test_records_and_timelines_are_shown(node: NodeProcess, customer: Customer) 
     listed = _run("calls", "list", "--json", *data)
     assert json.loads(listed.stdout.splitlines()[0])["call_uuid"] == record.call_uuid
     shown = _run("calls", "show", record.call_uuid, *data)
-    for expected in ("call-arrived", "element-started", "Busy Line", "486 Busy Here", "purpose=hangup"):
+    for expected in ("INVITE ─", "POST /answer", "Hangup, line 1", "Busy Line", "486 Busy Here", "ACK ─", "POST /hangup"):
         assert expected in shown.stdout
+    listed = _run("calls", "show", record.call_uuid, "--lines", *data)
+    for expected in ("call-arrived", "element-started", "Busy Line", "486 Busy Here", "purpose=hangup"):
+        assert expected in listed.stdout
     assert json.loads(_run("calls", "show", record.call_uuid, "--json", *data).stdout)["record"]["hangup_cause_code"] == 3010
     missing = _run("calls", "show", "nothing", *data)
     assert missing.returncode == 2

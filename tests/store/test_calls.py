@@ -42,6 +42,19 @@ def test_a_call_that_was_never_answered_has_no_answer_time(with_store, make):
     assert with_store(work) == record
 
 
+def test_the_b_legs_of_a_call_are_found_by_it_in_the_order_of_their_beginning(with_store, make):
+    call = make.uuid()
+    legs = [make.record(make.uuid(), parent_call_uuid=call, initiation_time=make.began + timedelta(seconds=n)) for n in range(3)]
+    others = [make.record(call), make.record(make.uuid()), make.record(make.uuid(), parent_call_uuid=make.uuid())]
+
+    async def work(store):
+        for record in [legs[2], *others, legs[0], legs[1]]:
+            await store.finish(record, None)
+        return await store.children(call), await store.children(legs[0].call_uuid)
+
+    assert with_store(work) == (legs, [])
+
+
 def test_times_of_another_zone_come_back_as_the_same_moment(with_store, make):
     elsewhere = make.began.astimezone(timezone(timedelta(hours=5, minutes=30)))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from offhook.calls.urls import without_credentials
 from offhook.clock import Clock
 from offhook.events import CallEnded, Event, Noted
+from offhook.printable import printable
 from offhook.records import TimelineRow
 
 log = logging.getLogger("offhook.timeline")
@@ -79,5 +80,5 @@ def log_row(row: TimelineRow) -> None:
 def _printed(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_printed(each) for each in value) + "]"
-    text = " ".join(str(value).splitlines())
+    text = printable(str(value))
     return f'"{text}"' if " " in text else text

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from offhook.cli.directory import with_store
 from offhook.errors import OffhookError
@@ -233,6 +234,7 @@ def _report(outcome: dict[str, Any], webhooks: list[dict[str, Any]], data: Path,
     console.print(f"sound for {outcome['heard_sound_s']} s ({spans}), loudest {outcome['loudest_dbov']} dBov")
     console.print(f"listen to it: {recording}")
     console.rule("next")
+    console.print(f"See the whole call: [bold]offhook calls show {records[0].call_uuid} --data {escape(str(data))}[/bold]\n")
     console.print(
         "Point a softphone at your own node:\n\n"
         "  . .venv/bin/activate\n"

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from offhook.calls import describe
+from offhook.cli import ladder
 from offhook.cli.directory import Config, Data, with_store
+from offhook.cli.ladder import Told
 from offhook.errors import SettingsError
-from offhook.records import CallRecord, TimelineRow
+from offhook.printable import printable
+from offhook.records import CallRecord
 from offhook.store import Store
+
+LEAST_COLUMNS = 80
+"""What a picture is laid out for where nobody says how wide it may be."""
+MOST_COLUMNS = 1000
 
 calls = typer.Typer(help="Calls that are over: records and timelines.", no_args_is_help=True)
 
@@ -44,7 +55,7 @@ def list_calls(
         return
     table = Table("began", "call", "from", "to", "s", "ended by", "cause", box=None, pad_edge=False)
     for record in found:
-        table.add_row(
+        cells = (
             f"{record.initiation_time:%Y-%m-%d %H:%M:%S}",
             record.call_uuid,
             record.from_number,
@@ -53,32 +64,72 @@ def list_calls(
             record.hangup_source,
             f"{record.hangup_cause_code} {record.hangup_cause_name}",
         )
+        table.add_row(*(Text(printable(each)) for each in cells))
     Console().print(table)
 
 
 @calls.command("show")
 def show_call(
     call_uuid: str,
+    svg: Annotated[Path | None, typer.Option(help="Write the picture to this file as SVG; - is standard output.")] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="One line an event, with all its facts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Record and timeline as one JSON object.")] = False,
+    width: Annotated[int | None, typer.Option(min=40, max=MOST_COLUMNS, help="Columns; else those of the terminal.")] = None,
     config: Config = None,
     data: Data = None,
 ) -> None:
-    """Show a call's record and its timeline: why did it do that?"""
+    """Draw a call: why did it do that?
 
-    async def work(store: Store) -> tuple[CallRecord | None, list[TimelineRow]]:
-        return await store.record(call_uuid), list(await store.timeline(call_uuid))
-
-    record, rows = with_store(work, config, data)
-    if record is None and not rows:
-        raise SettingsError(f"there is no call {call_uuid}; 'offhook calls list' shows them")
+    Who sent what to whom, in the order of time: SIP messages, web requests, elements, keys and sound, of the call and its B legs.
+    """
+    if sum([as_json, lines, svg is not None]) > 1:
+        raise typer.BadParameter("one of --json, --lines and --svg at a time")
+    call, legs = with_store(lambda store: _told(store, call_uuid), config, data)
+    if call.record is None and not call.rows:
+        raise SettingsError(f"there is no call {printable(call_uuid)}; 'offhook calls list' shows them")
     if as_json:
-        print(json.dumps({"record": asdict(record) if record else None, "timeline": [asdict(row) for row in rows]}, default=str))
-        return
+        record = asdict(call.record) if call.record else None
+        print(json.dumps({"record": record, "timeline": [asdict(row) for row in call.rows]}, default=str))
+    elif lines:
+        _list(call)
+    elif svg is not None:
+        _write(svg, ladder.svg(ladder.picture(call, legs, most_lanes=ladder.MOST_LANES)))
+    else:
+        _draw(call, legs, width or max(shutil.get_terminal_size((LEAST_COLUMNS, 24)).columns, ladder.LEAST_WIDTH))
+
+
+async def _told(store: Store, call_uuid: str) -> tuple[Told, list[Told]]:
+    """A call and its B legs, as they are written down."""
+    call = Told(await store.record(call_uuid), await store.timeline(call_uuid))
+    over = {record.call_uuid: record for record in await store.children(call_uuid)}
+    placed = [str(row.facts.get("leg_uuid")) for row in call.rows if row.kind == "leg-placed"]  # of those, some may still run
+    legs = [Told(over.get(uuid), await store.timeline(uuid)) for uuid in dict.fromkeys([*over, *placed])]
+    return call, [leg for leg in legs if leg.record is not None or leg.rows]
+
+
+def _draw(call: Told, legs: list[Told], width: int) -> None:
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    console = Console(highlight=False, width=width)
+    for line in ladder.drawn(ladder.picture(call, legs, most_lanes=ladder.lanes_at(width)), width, ascii_only=ascii_only):
+        console.print(line)
+
+
+def _list(call: Told) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    for row in rows:
+    for row in call.rows:
         console.print(describe(row), markup=False)
+    record = call.record
     if record is not None:
-        console.print(
-            f"\n{record.from_number} → {record.to_number}, {record.duration_s} s, {record.hangup_cause_code} "
-            f"{record.hangup_cause_name} ({record.hangup_cause}) by {record.hangup_source}"
-        )
+        text = f"{record.from_number} → {record.to_number}, {ladder.ending(record)}"
+        console.print(f"\n{printable(text)}", markup=False)
+
+
+def _write(path: Path, text: str) -> None:
+    """Raises ``SettingsError`` where it cannot be written."""
+    if str(path) == "-":
+        sys.stdout.buffer.write(text.encode())
+        return
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from None

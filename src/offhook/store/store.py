@@ -218,6 +218,12 @@ class Store:
         query = select(tables.call_records).where(columns.auth_id == auth_id).order_by(*newest_first)
         return [value_of(CallRecord, row) for row in await self._all(query.limit(limit).offset(offset))]
 
+    async def children(self, call_uuid: str) -> list[CallRecord]:
+        """Records of the B legs of a call, in the order of their beginning."""
+        columns = tables.call_records.c
+        query = select(tables.call_records).where(columns.parent_call_uuid == call_uuid)
+        return [value_of(CallRecord, row) for row in await self._all(query.order_by(columns.initiation_time, columns.call_uuid))]
+
     async def count_records(self, auth_id: str) -> int:
         """How many records an account has."""
         row = await self._one(select(func.count().label("n")).where(tables.call_records.c.auth_id == auth_id))
