@@ -69,7 +69,9 @@ class Telephony:
         self.guard = Guard(settings.sip_realm, secrets.token_bytes(32), clock.now, ids.token, settings.digest)
         self.defence = Defence(clock.now, self._trusted, settings.requests_per_s)
         self.admission = Admission(self.guard, self.endpoint, self.defence, settings.strangers)
-        self.registrar = Registrar(self.guard, self.endpoint, store.telephony.set_bindings, self._ping, clock, self.defence)
+        self.registrar = Registrar(
+            self.guard, self.endpoint, store.telephony.set_bindings, self._ping, clock, self.defence, self._connected
+        )
         self.trunks = Trunks(self._correspond, clock)
         self.verifier = Verifier(fetch, _authorities(settings), clock, allow_http=settings.allow_private_urls)
         self.signer = _signer(settings, clock, ids)
@@ -150,6 +152,9 @@ class Telephony:
     def _ping(self, octets: bytes, address: Address) -> None:
         if self._stack is not None:
             self._stack.ping(octets, address)
+
+    def _connected(self, address: Address) -> bool:
+        return self._stack is not None and self._stack.connected(address)
 
     def _correspond(self, trunk: Trunk, user: str) -> trunking.Correspondent:
         assert self._stack is not None

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,11 @@ class SipJs(Commanded):
         trusted = {} if authority is None else {"NODE_EXTRA_CA_CERTS": str(authority)}
         log = folder / f"{user}-{len(list(folder.glob('*.log')))}.log"
         super().__init__([needed("node", "nodejs"), str(program), json.dumps(wishes)], log, environment=trusted)
+
+    def says(self, text: str, timeout_s: float = 20.0) -> None:
+        """Wait until this is in what SIP.js says of itself."""
+        until = time.monotonic() + timeout_s
+        while text not in self.log.read_text(errors="replace"):
+            self.running()
+            assert time.monotonic() < until, f"no {text!r} in:\n{self.said()}"
+            time.sleep(0.02)
