@@ -17,6 +17,12 @@ DIGITS = "0123456789*#ABCD"
 """The 16 DTMF digits in the order of their event codes (RFC 4733 section 3.2)."""
 
 
+_ROWS_HZ, _COLUMNS_HZ = (697.0, 770.0, 852.0, 941.0), (1209.0, 1336.0, 1477.0, 1633.0)
+_KEYPAD = ("123A", "456B", "789C", "*0#D")
+DIGITS_HZ = {key: (_ROWS_HZ[row], _COLUMNS_HZ[column]) for row, keys in enumerate(_KEYPAD) for column, key in enumerate(keys)}
+"""The two tones of each digit (ITU-T Q.23)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A file of raw PCM: signed 16-bit little-endian samples, mono, at ``RATE_HZ``."""

@@ -135,6 +135,16 @@ XML_REJECTED = ending(3020, "CALL_REJECTED", Source.XML, sip_status=603, q850=21
 END_OF_DOCUMENT = ending(4010, "NORMAL_CLEARING", Source.PLATFORM, sip_status=603)
 SCHEDULED = ending(6000, "ALLOTTED_TIMEOUT", Source.XML)
 TIME_LIMIT = ending(6000, "ALLOTTED_TIMEOUT", Source.PLATFORM)
+LOST_RACE = ending(9000, "LOSE_RACE", Source.PLATFORM, sip_status=487)
+"""Another leg of the same ``Dial`` was answered first."""
+CONFIRM_FAILED = ending(9110, "NO_ANSWER", Source.PLATFORM)
+CALLER_LEFT = ending(1000, "ORIGINATOR_CANCEL", Source.CALLER, sip_status=487)
+"""A leg that still rang when the caller hung up."""
+TOO_MANY_TARGETS = ending(1020, "CALL_REJECTED", Source.PLATFORM)
+NOT_DIALLABLE = ending(2000, "INVALID_NUMBER_FORMAT", Source.PLATFORM)
+NO_WHATSAPP = ending(2000, "INCOMPATIBLE_DESTINATION", Source.PLATFORM)
+OFFLINE = ending(2020, "USER_NOT_REGISTERED", Source.PLATFORM)
+LOOP = ending(2060, "EXCHANGE_ROUTING_ERROR", Source.PLATFORM, sip_status=482, q850=25)
 MEDIA_TIMEOUT = ending(6020, "MEDIA_TIMEOUT", Source.PLATFORM)
 SOCKET_LOST = ending(5000, "RECOVERY_ON_TIMER_EXPIRE", Source.ERROR)
 INTERNAL_ERROR = ending(5010, "NORMAL_TEMPORARY_FAILURE", Source.ERROR, sip_status=500, q850=41)

@@ -195,6 +195,35 @@ class NotificationQueued(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LegPlaced(Event):
+    """A B leg is being called; it has a timeline of its own."""
+
+    kind: ClassVar[str] = "leg-placed"
+    leg_uuid: str
+    to_number: str
+    position: int
+    """Of its target in the ``Dial``, from 1 on."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegsBridged(Event):
+    """The call and a B leg hear each other."""
+
+    kind: ClassVar[str] = "legs-bridged"
+    leg_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded(Event):
+    kind: ClassVar[str] = "leg-ended"
+    leg_uuid: str
+    cause: str
+    code: int
+    source: str
+    duration_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaMeasured(Event):
     """What the RTP of a leg went through."""
 

@@ -38,6 +38,8 @@ class LiveCall:
     hangup_method: str = "POST"
     parameters: Mapping[str, str] = field(default_factory=dict)
     """The standard request parameters, so that the hangup request can still be made."""
+    parent_call_uuid: str | None = None
+    """Of a B leg, the call that placed it."""
 
 
 @dataclass(frozen=True, slots=True)

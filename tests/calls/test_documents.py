@@ -283,7 +283,6 @@ async def test_a_bad_url_or_method_ends_the_call_when_it_is_reached(world: World
     "element",
     [
         '<GetInput action="a"/>',
-        "<Dial><Number>14155550100</Number></Dial>",
         '<Record action="a"/>',
         "<Conference>room</Conference>",
         '<MultiPartyCall role="agent">room</MultiPartyCall>',

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from offhook import causes
 from offhook.calls import CallStatus
-from offhook.testing import Page, World, run
+from offhook.testing import Answers, Page, Refuses, World, run
 
 CLIP = "https://media.example/a.mp3"
 PAGES = ["answer", "two", "three", "missing", "http://[::1", "ftp://x.example/"]
@@ -59,8 +59,40 @@ get_digits = st.builds(
 pre_answer = st.builds(
     "<PreAnswer>{}</PreAnswer>".format, st.lists(speak | play | wait | get_digits | redirect | dtmf, max_size=2).map("".join)
 )
-others = st.sampled_from(["<Message>Hi</Message>", "<Dial><Number>1</Number></Dial>", "<Nonsense/>", "text"])
-elements = speak | play | wait | dtmf | hangup | redirect | get_digits | pre_answer | others
+PEOPLE = ["14155550111", "14155550122", "sip:bob@example.org"]
+called = st.sampled_from(
+    [f"<Number>{PEOPLE[0]}</Number>", f"<Number>{PEOPLE[1]}</Number>", f"<User>{PEOPLE[2]}</User>", "<Number>x</Number>"]
+)
+dial = st.builds(
+    "<Dial{}>{}</Dial>".format,
+    attributes(
+        action=targets,
+        redirect=booleans,
+        method=st.sampled_from(["GET", "PUT"]),
+        timeout=numbers,
+        timeLimit=numbers,
+        hangupOnStar=booleans,
+        dialMusic=st.sampled_from(["real", "none", "two", "missing"]),
+        confirmSound=targets,
+        confirmKey=st.sampled_from(["1", "#"]),
+        confirmTimeout=numbers,
+        callbackUrl=targets,
+        digitsMatch=st.just("1,2#"),
+        digitsMatchBLeg=st.just("1"),
+    ),
+    st.lists(called, min_size=1, max_size=3).map("".join),
+)
+delays = st.sampled_from([0.0, 0.5, 1.0, 2.0, 9.0])
+behaviours = st.builds(
+    Answers,
+    after_s=delays,
+    rings_s=st.sampled_from([None, 0.0, 0.5]),
+    early_s=st.sampled_from([None, 0.5]),
+    hangs_up_s=st.sampled_from([None, 0.0, 0.5, 1.0, 5.0]),
+    then=st.sampled_from([None, lambda callee: callee.press("1#", after_s=0.5), lambda callee: callee.hold()]),
+) | st.builds(Refuses, st.sampled_from([causes.from_refusal(486), causes.from_refusal(404), causes.NO_REPLY]), delays)
+others = st.sampled_from(["<Message>Hi</Message>", "<Conference>a</Conference>", "<Nonsense/>", "text"])
+elements = speak | play | wait | dtmf | hangup | redirect | get_digits | pre_answer | others | dial | dial
 documents = st.lists(elements, max_size=4).map("".join)
 pages = st.one_of(
     documents,
@@ -95,6 +127,7 @@ keys = st.lists(st.tuples(st.floats(0, 30), st.sampled_from("0123456789*#A")), m
         },
     ),
     early_media=st.booleans(),
+    people=st.fixed_dictionaries({}, optional=dict.fromkeys(PEOPLE, behaviours)),
 )
 def test_every_call_ends_with_one_record_and_one_hangup_request(
     served: dict[str, Any],
@@ -104,6 +137,7 @@ def test_every_call_ends_with_one_record_and_one_hangup_request(
     world_options: dict[str, Any],
     troubles: dict[str, Any],
     early_media: bool,
+    people: dict[str, Any],
 ) -> None:
     async def main() -> None:
         async with World(**world_options) as world:
@@ -111,6 +145,7 @@ def test_every_call_ends_with_one_record_and_one_hangup_request(
                 part = next(part for part in (world.studio, world.ledger, world.customer) if hasattr(part, name))
                 setattr(part, name, value)
             world.studio.add_file(CLIP, 2.5)
+            world.exchange.people.update(people)
             call = await world.dial_in(served, early_media=early_media)
             for after_s, key in pressed:
                 call.press(key, after_s=after_s)
@@ -134,6 +169,9 @@ def test_every_call_ends_with_one_record_and_one_hangup_request(
 
 def check(world: World, call: Any) -> None:
     (record,) = call.records
+    legs = {row.call_uuid for row in world.ledger.rows} - {call.uuid}
+    assert legs == {each.call_uuid for each in world.ledger.records if each.parent_call_uuid == call.uuid}
+    assert len(world.ledger.records) == 1 + len(legs)
     (hangup,) = world.customer.asked("hangup")
     assert world.customer.requests[-1] is hangup
     assert hangup["CallStatus"] == record.call_status == CallStatus.COMPLETED

@@ -134,7 +134,7 @@ def test_a_row_reads_as_one_line() -> None:
 @in_world()
 async def test_the_log_has_one_line_an_event_at_its_level(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="offhook.timeline")
-    call = await world.dial_in("<Play>https://gone.example/</Play><Dial><Number>1</Number></Dial>")
+    call = await world.dial_in("<Play>https://gone.example/</Play><Conference>room</Conference>")
     await call.over()
     lines = [record for record in caplog.records if record.name == "offhook.timeline"]
     assert len(lines) == len(call.timeline)

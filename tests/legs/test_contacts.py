@@ -1,4 +1,4 @@
-"""Calls to endpoints: several devices ring, one is answered; and the header fields of customers."""
+"""Calls to endpoints: several devices ring, one is answered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from offhook.clock import Clock
 from offhook.ids import Ids
-from offhook.legs import NotAnswered, custom_fields, dialling_endpoint
+from offhook.legs import NotAnswered, dialling_endpoint
 from offhook.sip import Cancelled, IncomingInvite, NameAddr, Reach, Stack, Uri
 from offhook.testing.live.phone import a_phone
 
@@ -93,21 +93,3 @@ def test_an_endpoint_that_is_not_registered() -> None:
             assert refused.value.ending.telephony == "USER_NOT_REGISTERED"
 
     run(scene)
-
-
-@pytest.mark.parametrize(
-    ("text", "fields", "misfits"),
-    [
-        ("CustomerId=123,b=2", [("X-PH-CustomerId", "123"), ("X-PH-b", "2")], []),
-        ("a=1, b = x%20y ,", [("X-PH-a", "1"), ("X-PH-b", "x%20y")], []),
-        ("PH-x=1,plivoX=1,SipAuthUser=1,ClientRegion=1,ZT-a=1,fs-b=2,Twilio1=1", [], []),
-        ("a b=1,c=d e,f,=g", [], ["a b=1", "c=d e", "f", "=g"]),
-        ("a=1\r\nVia: x", [], ["a=1\r\nVia: x"]),
-    ],
-)
-def test_header_fields_of_customers(text: str, fields: list[tuple[str, str]], misfits: list[str]) -> None:
-    assert custom_fields(text) == (fields, misfits)
-
-
-def test_a_caller_that_has_proved_who_it_is_gets_them_raw() -> None:
-    assert custom_fields("CustomerId=123", raw=True) == ([("X-CustomerId", "123")], [])

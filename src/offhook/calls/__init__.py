@@ -3,16 +3,20 @@
 from offhook.calls.call import Call
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import (
+    AnyLeg,
     Clips,
+    Dialler,
     Digits,
     Directory,
     Facts,
     Hooks,
     Leg,
+    Order,
     Playback,
     Records,
     Reply,
     Speech,
+    Unanswered,
 )
 from offhook.calls.routing import DefaultApplication
 from offhook.calls.service import Service
@@ -20,21 +24,25 @@ from offhook.calls.status import CallStatus
 from offhook.calls.timeline import Sink, describe
 
 __all__ = [
+    "AnyLeg",
     "Call",
     "CallSettings",
     "CallStatus",
     "Clips",
     "DefaultApplication",
+    "Dialler",
     "Digits",
     "Directory",
     "Facts",
     "Hooks",
     "Leg",
+    "Order",
     "Playback",
     "Records",
     "Reply",
     "Service",
     "Sink",
     "Speech",
+    "Unanswered",
     "describe",
 ]

@@ -24,12 +24,13 @@ class Outcome:
     answered_at: datetime | None = None
     duration_s: int = 0
     """From the answer; 0 without one."""
+    status: CallStatus = CallStatus.COMPLETED
 
     def event(self) -> CallEnded:
         """For the timeline."""
         cause = self.ending.cause
         return CallEnded(
-            CallStatus.COMPLETED.value,
+            self.status.value,
             self.ending.telephony,
             cause.code,
             cause.name,
@@ -65,6 +66,20 @@ def live_call(
     )
 
 
+def leg_of(call: LiveCall, call_uuid: str, from_number: str, to_number: str, began_at: datetime) -> LiveCall:
+    """What must be known about a B leg. It has a record, and no hangup request of its own (``callbacks.md`` section 4.5)."""
+    return LiveCall(
+        call_uuid=call_uuid,
+        auth_id=call.auth_id,
+        direction="outbound",
+        from_number=from_number,
+        to_number=to_number,
+        began_at=began_at,
+        app_id=call.app_id,
+        parent_call_uuid=call.call_uuid,
+    )
+
+
 def _hangup_target(application: Application | None, *, hangup_defaults_to_answer: bool) -> tuple[str, str] | None:
     """URL and method of the hangup request; the answer URL stands in where none is set (``callbacks.md`` section 4.5)."""
     if application is None:
@@ -84,7 +99,7 @@ def record_of(live: LiveCall, outcome: Outcome, *, source_ip: str | None = None)
         direction=live.direction,
         from_number=live.from_number,
         to_number=live.to_number,
-        call_status=CallStatus.COMPLETED.value,
+        call_status=outcome.status.value,
         initiation_time=live.began_at,
         answer_time=outcome.answered_at,
         end_time=outcome.ended_at,
@@ -95,6 +110,7 @@ def record_of(live: LiveCall, outcome: Outcome, *, source_ip: str | None = None)
         hangup_cause_code=outcome.ending.cause.code,
         hangup_source=outcome.ending.source.value,
         app_id=live.app_id,
+        parent_call_uuid=live.parent_call_uuid,
         source_ip=source_ip,
         stir_verification=live.parameters.get("STIRVerification", "Not Applicable"),
         stir_attestation=live.parameters.get("STIRAttestation", "Not Applicable"),
@@ -105,13 +121,6 @@ def hangup_request(live: LiveCall, outcome: Outcome, ids: Ids) -> Notification |
     """The hangup request (``callbacks.md`` section 4.5); ``None`` where nobody wants one."""
     if live.hangup_url is None:
         return None
-    facts = parameters.of_hangup(
-        outcome.ending,
-        duration_s=outcome.duration_s,
-        began_at=live.began_at,
-        answered_at=outcome.answered_at,
-        ended_at=outcome.ended_at,
-    )
     return Notification(
         id=ids.call_uuid(),
         auth_id=live.auth_id,
@@ -119,8 +128,19 @@ def hangup_request(live: LiveCall, outcome: Outcome, ids: Ids) -> Notification |
         purpose="hangup",
         url=live.hangup_url,
         method=live.hangup_method,
-        parameters={**live.parameters, "CallStatus": CallStatus.COMPLETED.value, **facts},
+        parameters={**live.parameters, "CallStatus": outcome.status.value, **hangup_facts(live, outcome)},
         created_at=outcome.ended_at,
+    )
+
+
+def hangup_facts(live: LiveCall, outcome: Outcome) -> dict[str, str]:
+    """What requests of a call that is over carry beyond the standard parameters."""
+    return parameters.of_hangup(
+        outcome.ending,
+        duration_s=outcome.duration_s,
+        began_at=live.began_at,
+        answered_at=outcome.answered_at,
+        ended_at=outcome.ended_at,
     )
 
 

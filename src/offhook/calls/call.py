@@ -15,7 +15,7 @@ from offhook import causes
 from offhook.audio import Playlist, Track
 from offhook.calls import bookkeeping, parameters, urls
 from offhook.calls.policy import CallSettings
-from offhook.calls.ports import Clips, Digits, Hooks, Leg, Playback, Speech
+from offhook.calls.ports import Clips, Dialler, Digits, Hooks, Leg, Playback, Records, Speech
 from offhook.calls.status import CallStatus
 from offhook.calls.timeline import Timeline
 from offhook.causes import Ending, UrlKind
@@ -28,6 +28,8 @@ from offhook.xml import Element
 
 log = logging.getLogger(__name__)
 
+LEAVING_S = 5.0
+"""A leg that is gone says how it left within this time."""
 STOPPING_S = 1.0
 """How long the media plane may take to say that a playback has stopped."""
 
@@ -59,6 +61,8 @@ class Tools:
     hooks: Hooks
     speech: Speech
     clips: Clips
+    records: Records
+    dialler: Dialler
     clock: Clock
     ids: Ids
     settings: CallSettings
@@ -90,6 +94,14 @@ class Call:
         self.fetches = 0
         self.before_answer = False
         """Inside ``PreAnswer``: sound goes as early media."""
+        self.over: Ending | None = None
+        """How the call ended, as soon as that is known: while its elements are being stopped."""
+        self.unconnected: Ending | None = None
+        """How the ``Dial`` went that was the last element, when it connected nobody."""
+        self.following: Element | None = None
+        """The element after the one that runs, in the same document."""
+        self.endless: tuple[Track, ...] = ()
+        """Sound that a ``PreAnswer`` leaves to the ``Dial`` behind it."""
         self.perform: Perform = _nothing_performed
         """Runs one element; set by the interpreter, for elements that have children to run."""
         self.tail: dict[asyncio.Task[None], None] = {}
@@ -125,7 +137,28 @@ class Call:
         """The standard parameters with the present CallStatus, and more."""
         return {**self._standard, "CallStatus": self.status.value, **more}
 
+    def timeline_of(self, leg_uuid: str) -> Timeline:
+        """A timeline for a B leg of this call."""
+        return Timeline(leg_uuid, self.tools.clock, self._timeline.sinks)
+
     # -- the leg ---------------------------------------------------------------------------------------------------
+
+    async def how_it_ended(self) -> Ending:
+        """Why the call is over; of a leg that is gone and has not yet said why, within ``LEAVING_S``."""
+        if self.over is None:
+            try:
+                async with asyncio.timeout(LEAVING_S):
+                    self.is_over(await self.leg.ended())
+            except TimeoutError:
+                self.is_over(causes.INTERNAL_ERROR.because("the leg is gone and does not say why"))
+        assert self.over is not None
+        return self.over
+
+    def is_over(self, ending: Ending) -> None:
+        """It is known how the call ended; the first time counts."""
+        if self.over is None:
+            self.over = ending
+            self.status = CallStatus.COMPLETED
 
     async def answer(self) -> None:
         """Answer, if it is not answered yet. Raises ``LegGone``."""
@@ -181,9 +214,9 @@ class Call:
 
     # -- web hooks -------------------------------------------------------------------------------------------------
 
-    def resolve(self, url: str) -> str:
-        """A URL of the running document, absolute. Raises ``InvalidUrl`` when it is not http(s) then."""
-        return urls.resolve(self.document_url, url)
+    def resolve(self, url: str, base: str | None = None) -> str:
+        """A URL of the running document, or of that at ``base``, absolute. Raises ``InvalidUrl`` when it is not http(s) then."""
+        return urls.resolve(base or self.document_url, url)
 
     async def follow(self, action: str, method: str, *, redirect: bool, results: Mapping[str, str]) -> Next | None:
         """An element's action URL (reference ``xml.md`` section 1.8): take over with its document, or notify it and go on."""
@@ -197,12 +230,18 @@ class Call:
 
     async def notify(self, purpose: str, url: str, method: str, results: Mapping[str, str]) -> None:
         """Send the standard parameters and ``results`` to a URL whose reply does not matter; nor does a failure to send."""
+        notification = self.notification(purpose, url, method, results)
+        if notification is not None:
+            await self.dispatch(notification)
+
+    def notification(self, purpose: str, url: str, method: str, results: Mapping[str, str]) -> Notification | None:
+        """A request with the standard parameters of this moment and ``results``; ``None``, noted, for a URL that is none."""
         try:
             resolved = self.resolve(url)
         except InvalidUrl as error:
             self.warn(f"{purpose} not sent: {error}")
-            return
-        notification = Notification(
+            return None
+        return Notification(
             id=self.tools.ids.call_uuid(),
             auth_id=self.application.auth_id,
             call_uuid=self.uuid,
@@ -212,11 +251,14 @@ class Call:
             parameters=self.standard(**results),
             created_at=self.tools.clock.wall(),
         )
+
+    async def dispatch(self, notification: Notification) -> None:
+        """Put a notification into the outbox, behind the earlier ones of this call."""
         try:
             await self.tools.hooks.notify(notification, self.note)
         except Exception as error:
-            log.exception("call %s: its %s notification could not be queued", self.uuid, purpose)
-            self.note(Noted(f"{purpose} not sent: it could not be queued: {error!r}", level="error"))
+            log.exception("call %s: its %s notification could not be queued", self.uuid, notification.purpose)
+            self.note(Noted(f"{notification.purpose} not sent: it could not be queued: {error!r}", level="error"))
 
     # -- beside the document ---------------------------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from offhook.calls.bookkeeping import Outcome, hangup_request, record_of, source_ip
+from offhook.calls.bookkeeping import Outcome, hangup_facts, hangup_request, record_of, source_ip
 from offhook.calls.call import Call
-from offhook.calls.ports import Records
+from offhook.calls.ports import AnyLeg, Records
 from offhook.calls.status import CallStatus
 from offhook.causes import Ending
 from offhook.errors import LegGone
-from offhook.events import MediaMeasured
+from offhook.events import MediaMeasured, Observe
 from offhook.records import CallRecord, Notification
 
 log = logging.getLogger(__name__)
@@ -34,12 +34,18 @@ async def close(call: Call, ending: Ending, records: Records) -> None:
     except Exception:
         log.exception("call %s: its leg could not be released", call.uuid)
     call.status = CallStatus.COMPLETED
-    await _measure(call)
+    if call.answered_at is not None or call.leg.early:
+        await measure(call.leg, call.note, call.uuid)
     call.note(outcome.event())
     hangup = hangup_request(call.live, outcome, call.tools.ids)
     await write(records, record_of(call.live, outcome, source_ip=source_ip(call.leg.facts)), hangup)
     if hangup is not None:
         await _deliver(call, hangup)
+
+
+def hangup_parameters(call: Call, ending: Ending) -> dict[str, str]:
+    """What requests of a call that is over carry beyond the standard ones."""
+    return hangup_facts(call.live, _outcome(call, ending))
 
 
 def _outcome(call: Call, ending: Ending) -> Outcome:
@@ -56,18 +62,17 @@ async def _deliver(call: Call, hangup: Notification) -> None:
         log.exception("call %s: the hangup request waits in the outbox", call.uuid)
 
 
-async def _measure(call: Call) -> None:
-    if call.answered_at is None and not call.leg.early:
-        return
+async def measure(leg: AnyLeg, observe: Observe, call_uuid: str) -> None:
+    """Put on the timeline what the RTP of a leg went through. Never raises."""
     try:
         async with asyncio.timeout(MEASURE_S):
-            found = await call.leg.statistics()
+            found = await leg.statistics()
     except LegGone:
         return
     except Exception:
-        log.exception("call %s: the media plane does not say what the RTP went through", call.uuid)
+        log.exception("call %s: the media plane does not say what the RTP went through", call_uuid)
         return
-    call.note(
+    observe(
         MediaMeasured(
             found.packets_sent,
             found.packets_received,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import zip_longest
 
 from offhook import causes, xml
 from offhook.calls.call import Call, CallOver, Next
@@ -26,8 +28,16 @@ async def run(call: Call) -> Ending:
         following = await _run_document(call, document)
         if following is None:
             await call.unfinished()
-            return causes.END_OF_DOCUMENT
+            return _end_of_document(call)
         document = await _fetch(call, following)
+
+
+def _end_of_document(call: Call) -> Ending:
+    """Right after a ``Dial`` that connected nobody, with the name of its cause (``hangup-causes.md`` section 6.4)."""
+    dialled = call.unconnected
+    if dialled is None:
+        return causes.END_OF_DOCUMENT
+    return replace(causes.END_OF_DOCUMENT, telephony=dialled.telephony, sip_status=dialled.sip_status, q850=dialled.q850)
 
 
 async def _first_document(call: Call) -> xml.Document:
@@ -94,7 +104,8 @@ def _parse(call: Call, reply: Reply, kind: UrlKind) -> xml.Document:
 
 async def _run_document(call: Call, document: xml.Document) -> Next | None:
     """Run the elements in order; the first that names a document ends this one (section 1.8)."""
-    for element in document.elements:
+    for element, after in zip_longest(document.elements, document.elements[1:]):
+        call.following, call.unconnected = after, None
         following = await run_element(call, element)
         if following is not None:
             return following

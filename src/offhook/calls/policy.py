@@ -19,5 +19,7 @@ class CallSettings:
     """Without a hangup URL the answer URL gets the hangup request (reference ``callbacks.md`` section 4.5)."""
     nearest_voice: bool = True
     """A ``Speak`` whose voice is unknown is spoken with the nearest; else its document is invalid (``xml.md`` section 1.6)."""
+    max_dial_targets: int = 10
+    """Legs that one ``Dial`` may call at once; the others are refused with 1020 (``xml.md`` section 9.2)."""
     max_fetches: int = 1000
     """Documents that one call may fetch: a loop of the customer's ends there, with 5010 (``xml.md`` section 1.8)."""

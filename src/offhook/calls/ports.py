@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnded, Playlist, RtpStatistics, Sound
 from offhook.causes import Ending
+from offhook.errors import PeerFault
 from offhook.events import Observe
 from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
 
@@ -60,6 +62,10 @@ class Facts(Protocol):
         """The name that the caller has proved to have, by digest."""
 
     @property
+    def hops(self) -> int:
+        """How many calls of this node have led to this one."""
+
+    @property
     def stir_verification(self) -> str:
         """``Verified``, ``Not Verified`` or ``Not Applicable``."""
 
@@ -85,8 +91,54 @@ class Digits(Protocol):
         """The next key; waits for it."""
 
 
-class Leg(Protocol):
-    """One party: its signalling and its audio."""
+class AnyLeg(Protocol):
+    """One party, on whichever side: its signalling and its audio."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the far end has left or we released it."""
+
+    def release(self, ending: Ending) -> None:
+        """Refuse, cancel or hang up. Idempotent."""
+
+    async def ended(self) -> Ending:
+        """Wait until the far end has left; our own release does not count."""
+
+    def bridge(self, other: Any, *, listens_only: bool = False) -> AbstractContextManager[None]:
+        """Let this party and that of another leg hear each other as long as the block lasts. Raises ``LegGone``.
+
+        Args:
+            other: a leg of the same kind.
+            listens_only: the other one does not hear this party: early media.
+        """
+
+    async def hold_changes(self, was: bool) -> bool:
+        """Wait until the party is no longer what it was, on hold or not; what it is now."""
+
+    async def relay(self, digit: Digit) -> None:
+        """Let this party have a key that another pressed, unless it hears the tone of it anyway. Raises ``LegGone``."""
+
+    def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Playback:
+        """Play, instead of what is playing now. Raises ``LegGone``."""
+
+    def listen(self) -> AbstractContextManager[Digits]:
+        """Keys from now on. Raises ``LegGone``."""
+
+    async def send_digits(self, digits: str, *, tone_ms: int = 200, gap_ms: int = 100) -> None:
+        """Press keys towards the far end; returns when the last was sent."""
+
+    async def heard_silence(self, minimum_ms: int) -> None:
+        """Return when the far end has been silent that long, from now."""
+
+    async def heard_beep(self, pattern: BeepPattern) -> None:
+        """Return when a beep was heard."""
+
+    async def statistics(self) -> RtpStatistics:
+        """What the RTP went through."""
+
+
+class Leg(AnyLeg, Protocol):
+    """The A leg: whose document runs."""
 
     observe: Observe
     """Set by the call: gets the leg's own timeline events."""
@@ -116,29 +168,52 @@ class Leg(Protocol):
     async def answer(self) -> None:
         """200. Idempotent. Raises ``LegGone``."""
 
-    def release(self, ending: Ending) -> None:
-        """Refuse or hang up. Idempotent."""
 
-    async def ended(self) -> Ending:
-        """Wait until the far end has left; our own release does not count."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A B leg that is to be placed."""
 
-    def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Playback:
-        """Play, instead of what is playing now. Raises ``LegGone``."""
+    kind: Literal["number", "user"]
+    target: str
+    """Digits with country code; or a SIP URI, or the bare name of an endpoint."""
+    from_number: str
+    """Digits with country code, or ``sip:user@domain``; empty: withheld."""
+    caller_name: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Custom header fields, without their prefix."""
+    raw_headers: bool = False
+    """They go as ``X-…`` and not as ``X-PH-…`` (reference ``xml.md`` section 2.7)."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    """For the far end's challenge."""
+    whatsapp: bool = False
+    hops: int = 0
+    """How many calls of this node have led to this one."""
 
-    def listen(self) -> AbstractContextManager[Digits]:
-        """Keys from now on. Raises ``LegGone``."""
 
-    async def send_digits(self, digits: str, *, tone_ms: int = 200, gap_ms: int = 100) -> None:
-        """Press keys towards the far end; returns when the last was sent."""
+class Unanswered(PeerFault):
+    """A B leg was refused, or nobody could be reached."""
 
-    async def heard_silence(self, minimum_ms: int) -> None:
-        """Return when the far end has been silent that long, from now."""
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.detail or ending.cause.name)
+        self.ending = ending
 
-    async def heard_beep(self, pattern: BeepPattern) -> None:
-        """Return when a beep was heard."""
 
-    async def statistics(self) -> RtpStatistics:
-        """What the RTP went through."""
+class Dialler(Protocol):
+    """Places B legs."""
+
+    def dialling(
+        self, order: Order, *, observe: Observe, ringing: Callable[[], None], early: Callable[[AnyLeg], None]
+    ) -> AbstractAsyncContextManager[AnyLeg]:
+        """Call somebody; entered when he has answered; cancelled or hung up and freed at the end of the block.
+
+        Args:
+            ringing: called once, when it rings there.
+            early: called once, when early media comes.
+
+        Raises:
+            Unanswered: nobody did.
+        """
 
 
 class Reply(Protocol):

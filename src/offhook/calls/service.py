@@ -10,7 +10,7 @@ from offhook import causes
 from offhook.calls import bookkeeping, closing, interpreter, recovery
 from offhook.calls.call import Call, CallOver, Tools
 from offhook.calls.policy import CallSettings
-from offhook.calls.ports import Clips, Directory, Facts, Hooks, Leg, Records, Speech
+from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
 from offhook.calls.routing import route
 from offhook.calls.timeline import Sink, Timeline, log_row
 from offhook.causes import Ending
@@ -22,8 +22,6 @@ from offhook.records import Application
 
 log = logging.getLogger(__name__)
 
-LEAVING_S = 5.0
-"""A leg that is gone says how it left within this time."""
 CANCELLED = causes.INTERNAL_ERROR.because("the call was cancelled with its node")
 
 
@@ -38,6 +36,7 @@ class Service:
         clips: Clips,
         records: Records,
         directory: Directory,
+        dialler: Dialler,
         clock: Clock,
         ids: Ids,
         settings: CallSettings,
@@ -48,7 +47,7 @@ class Service:
         """
         self.calls: dict[str, Call] = {}
         """Live calls by CallUUID."""
-        self._tools = Tools(hooks, speech, clips, clock, ids, settings)
+        self._tools = Tools(hooks, speech, clips, records, dialler, clock, ids, settings)
         self._records = records
         self._directory = directory
         self._sinks = (records.add_event, log_row, *sinks)
@@ -168,17 +167,12 @@ async def _first_ending(call: Call) -> Ending:
         # Of several at once the far end's leaving counts: it is what the people on the line saw.
         found = next(way for way in ways if way.done()).result()
         # ``None``: the document met a leg that is gone; how it left is on its way.
-        ending = found if found is not None else await _how_it_left(leaving)
+        call.is_over(found if found is not None else await call.how_it_ended())
     finally:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
-    return ending
-
-
-async def _how_it_left(leaving: asyncio.Future[Ending]) -> Ending:
-    done, _ = await asyncio.wait([leaving], timeout=LEAVING_S)
-    return leaving.result() if done else causes.INTERNAL_ERROR.because("the leg is gone and does not say why")
+    return await call.how_it_ended()
 
 
 async def _document(call: Call) -> Ending | None:

@@ -7,17 +7,18 @@ freed at its end.
 from __future__ import annotations
 
 from offhook.legs import offer_answer
-from offhook.legs.contacts import dialling_endpoint
-from offhook.legs.custom import custom_fields
+from offhook.legs.contacts import dialling_endpoint, first_answered
 from offhook.legs.facts import LegFacts
 from offhook.legs.incoming import IncomingLeg
 from offhook.legs.leg import Leg, Place
-from offhook.legs.numbers import dialling_number, terms_of
+from offhook.legs.numbers import ANONYMOUS, PRIVACY, dialling_number, terms_of
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Secrecy, Terms
 from offhook.legs.outgoing import NotAnswered, OutgoingLeg
 from offhook.legs.placing import accepting, dialling
 
 __all__ = [
+    "ANONYMOUS",
+    "PRIVACY",
     "Agreement",
     "IncomingLeg",
     "Leg",
@@ -30,10 +31,10 @@ __all__ = [
     "Secrecy",
     "Terms",
     "accepting",
-    "custom_fields",
     "dialling",
     "dialling_endpoint",
     "dialling_number",
+    "first_answered",
     "offer_answer",
     "terms_of",
 ]

@@ -16,7 +16,6 @@ from offhook.legs.placing import ANY_TERMS, dialling
 from offhook.media import Media
 from offhook.sip import NameAddr, Reach, Stack
 
-OFFLINE = causes.ending(2000, "USER_NOT_REGISTERED", causes.Source.PLATFORM)
 _DECISIVE = frozenset({600, 603, 607, 608})
 """Refusals for all devices of a user (RFC 3261 section 21.6): nobody else need ring."""
 
@@ -33,6 +32,7 @@ async def dialling_endpoint(
     observe: Observe | None = None,
     terms: Terms = ANY_TERMS,
     ringing: Callable[[], None] = lambda: None,
+    early: Callable[[OutgoingLeg], None] = lambda _leg: None,
 ) -> AsyncIterator[OutgoingLeg]:
     """Ring all devices of an endpoint and own the leg that is answered; it is hung up and freed at the end of the block.
 
@@ -41,13 +41,14 @@ async def dialling_endpoint(
     Args:
         devices: where it is registered.
         ringing: called once, when the first of them rings.
+        early: called once, with the first of them that sends early media.
 
     Raises:
         NotAnswered: nobody did: the most telling of the refusals (a person's before a network's); or there is no device.
         NoMedia: there is no port, no descriptor or no time for another leg.
     """
     if not devices:
-        raise NotAnswered(OFFLINE, None, "the endpoint is not registered")
+        raise NotAnswered(causes.OFFLINE, None, "the endpoint is not registered")
     async with AsyncExitStack() as opened:
         legs = [
             await opened.enter_async_context(
@@ -65,7 +66,7 @@ async def dialling_endpoint(
             for each in devices
         ]
         try:
-            winner = await _first(legs, ringing)
+            winner = await first_answered(legs, ringing, early)
         except NotAnswered as refused:
             failure = refused
         else:
@@ -77,19 +78,30 @@ async def dialling_endpoint(
     raise failure  # out here, lest the scopes of the legs wrap it
 
 
-async def _first(legs: Sequence[OutgoingLeg], ringing: Callable[[], None]) -> OutgoingLeg:
-    """The leg that is answered first. Raises ``NotAnswered`` when none is."""
+async def first_answered(
+    legs: Sequence[OutgoingLeg], ringing: Callable[[], None], early: Callable[[OutgoingLeg], None]
+) -> OutgoingLeg:
+    """The leg that is answered first; ``ringing`` and ``early`` as of ``dialling_endpoint``.
+
+    Raises:
+        NotAnswered: none is.
+    """
     answers: dict[asyncio.Future[Any], OutgoingLeg] = {asyncio.ensure_future(leg.wait_answered()): leg for leg in legs}
     bells: list[asyncio.Future[Any]] = [asyncio.ensure_future(leg.rang.wait()) for leg in legs]
-    waiting = {*answers, *bells}
+    sounds: dict[asyncio.Future[Any], OutgoingLeg] = {asyncio.ensure_future(leg.early_media.wait()): leg for leg in legs}
+    waiting = {*answers, *bells, *sounds}
     refusals: list[NotAnswered] = []
-    rang = False
+    rang = heard = False
     try:
         while True:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not rang and any(bell in done for bell in bells):
                 rang = True
                 ringing()
+            sounding = [leg for sound, leg in sounds.items() if sound in done]
+            if sounding and not heard:
+                heard = True
+                early(sounding[0])
             for each in [each for each in answers if each in done]:
                 error = each.exception()
                 if error is None:
@@ -100,9 +112,9 @@ async def _first(legs: Sequence[OutgoingLeg], ringing: Callable[[], None]) -> Ou
             if len(refusals) == len(legs) or any(each.status in _DECISIVE for each in refusals):
                 raise min(refusals, key=_telling)
     finally:
-        for each in (*answers, *bells):
+        for each in (*answers, *bells, *sounds):
             each.cancel()
-        await asyncio.gather(*answers, *bells, return_exceptions=True)
+        await asyncio.gather(*answers, *bells, *sounds, return_exceptions=True)
 
 
 def _telling(refusal: NotAnswered) -> tuple[int, int]:

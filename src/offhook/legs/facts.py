@@ -38,6 +38,8 @@ class LegFacts:
     """The application that runs it where the number has none: a trunk's."""
     auth_user: str | None = None
     """The name that the caller has proved to have, by digest."""
+    hops: int = 0
+    """How many calls of this node have led to this one."""
     stir_verification: str = "Not Applicable"
     """``Verified``, ``Not Verified`` or ``Not Applicable`` (reference ``callbacks.md`` section 3)."""
     stir_attestation: str = "Not Applicable"
@@ -88,6 +90,7 @@ def read(request: Request, *, source: str, caller: Caller | None = None, verifie
         app_id=caller.app_id if caller is not None and caller.kind == "endpoint" else None,
         fallback_app_id=caller.app_id if caller is not None and caller.kind == "trunk" else None,
         auth_user=caller.username if caller is not None else None,
+        hops=caller.hops if caller is not None else 0,
         stir_verification=verified.status if verified is not None else "Not Applicable",
         stir_attestation=verified.attestation if verified is not None else "Not Applicable",
     )

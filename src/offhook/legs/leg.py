@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 
 from offhook import causes
-from offhook.audio import BeepPattern, Playlist, RtpStatistics
+from offhook.audio import BeepPattern, Digit, Playlist, RtpStatistics
 from offhook.causes import Ending
 from offhook.errors import LegGone
 from offhook.events import Event, MediaAgreed, Noted, Observe
@@ -42,6 +42,8 @@ from offhook.sip import (
 Place = Callable[[Uri, NameAddr, bytes, Sequence[tuple[str, str]]], OutgoingInvite | None]
 """Sends an INVITE to somebody, from somebody, with an offer and header fields; ``None``: nobody may be called there."""
 
+RELAYED_MS, RELAYED_GAP_MS = 100, 50
+"""How long a key is held that is passed on from another party, and the pause after it."""
 MAX_HELD_EVENTS = 64
 """Timeline events kept while nobody observes yet."""
 
@@ -96,6 +98,8 @@ class Leg:
         self._transfer: asyncio.Task[None] | None = None
         self._left: Ending | None = None
         """How the party left that is being transferred."""
+        self._holds = False
+        self._hold_changed = asyncio.Event()
 
     # -- what the interpreter sees ---------------------------------------------------------------------------------
 
@@ -135,6 +139,45 @@ class Leg:
     async def send_digits(self, digits: str, *, tone_ms: int = 200, gap_ms: int = 100) -> None:
         """Press keys towards this party; ``w`` waits 500 ms, ``W`` 1000 ms. Returns when the last one was sent."""
         await self._audio().send_digits(digits, tone_ms=tone_ms, gap_ms=gap_ms)
+
+    async def relay(self, digit: Digit) -> None:
+        """Press a key here that another party of a bridge has pressed.
+
+        A tone that this party hears anyway is not repeated: only where keys go as events here, it gets one. Raises ``LegGone``.
+        """
+        events = self._agreement is not None and self._agreement.event_payload_type is not None
+        if digit.via != "inband" or events:
+            await self._audio().send_digits(digit.key, tone_ms=RELAYED_MS, gap_ms=RELAYED_GAP_MS)
+
+    @contextmanager
+    def bridge(self, other: Leg, *, listens_only: bool = False) -> Iterator[None]:
+        """Let this party and that of another leg hear each other as long as the block lasts.
+
+        Args:
+            listens_only: the other one does not hear this party: early media.
+
+        Raises:
+            LegGone: one of them is over, or has no audio path yet.
+        """
+        ours, theirs = self._audio(), other._audio()
+        room = ours.next_number()
+        ours.join(room, speaks=not listens_only)
+        theirs.join(room)
+        try:
+            yield
+        finally:
+            ours.join(None)
+            theirs.join(None)
+
+    async def hold_changes(self, was: bool) -> bool:
+        """Wait until the party is no longer what it was, on hold or not (RFC 3264 section 8.4); what it is now.
+
+        A party on hold takes no sound from us; what it sends, if anything, is its own.
+        """
+        while self._holds is was:
+            self._hold_changed.clear()
+            await self._hold_changed.wait()
+        return self._holds
 
     async def heard_silence(self, minimum_ms: int) -> None:
         """Return when this party has been silent that long, counted from now."""
@@ -198,6 +241,8 @@ class Leg:
         if agreement == self._agreement:
             return
         self._agreement = agreement
+        self._holds = not agreement.send
+        self._hold_changed.set()
         self._flowing.set()
         channel, sealed = self._open(), agreement.sealed
         channel.connect(

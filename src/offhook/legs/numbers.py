@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 from offhook import causes
@@ -21,6 +21,20 @@ from offhook.sip import NameAddr, Signer, Stack, Trunks, Uri, trunking
 GOES_ON_AFTER = frozenset({408, 500, 502, 503, 504})
 """Refusals that speak of the server and not of the number: the next trunk may do better (RFC 3261 section 21.5)."""
 MAX_REDIRECTS = 5
+
+
+ANONYMOUS = NameAddr(Uri(host="anonymous.invalid", user="anonymous"), "Anonymous")
+PRIVACY = ("Privacy", "id")
+"""What a caller who withholds his number shows, and tells those who know it all the same (RFC 3323, RFC 3325)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Who calls, as it is shown."""
+
+    number: str
+    name: str = ""
+    withheld: bool = False
 
 
 def terms_of(trunk: Trunk | None, terms: Terms) -> Terms:
@@ -44,6 +58,9 @@ async def dialling_number(
     observe: Observe | None = None,
     terms: Terms = ANY_TERMS,
     signer: Signer | None = None,
+    name: str = "",
+    withheld: bool = False,
+    kind: str | None = None,
 ) -> AsyncIterator[OutgoingLeg]:
     """Call a number and own the leg; cancelled or hung up and freed at the end of the block.
 
@@ -55,6 +72,9 @@ async def dialling_number(
         caller: our number likewise, for From and P-Asserted-Identity.
         domain: of our SIP address; else our address as the trunk sees it.
         signer: attests our number (STIR/SHAKEN).
+        name: ours, to be shown.
+        withheld: number and name are for the trunk only (RFC 3325).
+        kind: only trunks of this kind.
 
     Raises:
         NotAnswered: no trunk takes the number, or the last that was tried refused it.
@@ -63,6 +83,8 @@ async def dialling_number(
     headers = [*headers, *(signer.fields(caller, number) if signer is not None else [])]
     failure = NotAnswered(causes.NO_ROUTE.because(f"no trunk takes {number}"), None, f"no trunk takes {number}")
     for trunk in trunks.candidates(number):
+        if kind is not None and trunk.kind != kind:
+            continue
         async with AsyncExitStack() as opened:
             try:
                 opened.enter_context(trunks.call(trunk))
@@ -71,7 +93,8 @@ async def dialling_number(
                 _note(observe, str(busy))
                 continue
             try:
-                leg = await _taken(opened, stack, media, trunk, number, ids, caller, domain, headers, observe, terms)
+                shown = Shown(caller, name, withheld)
+                leg = await _taken(opened, stack, media, trunk, number, ids, shown, domain, headers, observe, terms)
             except NotAnswered as refused:
                 failure = refused
                 if refused.status is not None and refused.status not in GOES_ON_AFTER:
@@ -92,7 +115,7 @@ async def _taken(
     trunk: Trunk,
     number: str,
     ids: Ids,
-    caller: str,
+    shown: Shown,
     domain: str | None,
     headers: Sequence[tuple[str, str]],
     observe: Observe | None,
@@ -101,8 +124,10 @@ async def _taken(
     """A leg at this trunk that has been taken; redirections are followed (RFC 3261 section 8.1.3.4)."""
     target, credentials = trunking.target(trunk, number), trunking.credentials(trunk)
     own = domain or stack.advertised_host(target.host)
-    identity = NameAddr(Uri(host=own, user=trunking.written(trunk, caller)))
+    identity = NameAddr(Uri(host=own, user=trunking.written(trunk, shown.number)), shown.name)
     asserted = [("P-Asserted-Identity", str(identity)), *headers]
+    if shown.withheld:
+        identity, asserted = ANONYMOUS, [*asserted, PRIVACY]
     waiting, tried = [target], 0
     while True:
         target, tried = waiting.pop(0), tried + 1

@@ -19,6 +19,7 @@ from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
 from offhook.ids import Ids
 from offhook.media import Clips, Media
+from offhook.node.dialler import Dialler
 from offhook.node.reception import Reception
 from offhook.node.telephony import Telephony
 from offhook.records import Application
@@ -112,12 +113,15 @@ async def running(
         speech = Speech(cache=settings.data / "speech", nearest_voice=settings.nearest_voice)
         await speech.start()
         opened.push_async_callback(speech.aclose)
+        telephony = Telephony(settings, store, clock, ids, _certificates(hooks))
+        dialler = Dialler(settings, telephony, store, ids)
         service = Service(
             hooks=hooks,
             speech=speech,
             clips=clips,
             records=store,
             directory=store,
+            dialler=dialler,
             clock=clock,
             ids=ids,
             settings=_call_settings(settings, account),
@@ -126,7 +130,6 @@ async def running(
         recovered = await service.recover()
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
-        telephony = Telephony(settings, store, clock, ids, _certificates(hooks))
         reception = Reception(settings, telephony)
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = Stack(
@@ -154,6 +157,7 @@ async def running(
         opened.push_async_callback(http.aclose)
         await stack.start()
         opened.push_async_callback(stack.aclose)
+        dialler.opens(stack, media)
         await telephony.start(stack)
         opened.push_async_callback(telephony.aclose)
         parts = Parts(store, hooks, media, speech, service, stack, http, telephony)

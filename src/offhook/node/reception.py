@@ -61,7 +61,7 @@ class Reception:
                 terms=terms_of(caller.trunk, self._terms),
                 media_timeout_s=self._settings.media_timeout_s,
                 caller=caller,
-                place=None if caller.kind == "stranger" else self._telephony.place,
+                place=None if caller.kind in {"stranger", "node"} else self._telephony.place,
                 verified=await self._telephony.verify(invite, caller),
             ) as leg:
                 await service.arrive(leg)

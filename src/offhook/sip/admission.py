@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +15,7 @@ from offhook.sip.guard import Answer, Guard, Secret, Verdict
 from offhook.sip.invite import IncomingInvite
 from offhook.sip.names import Network, is_address
 
+OWN_MARK = "X-Offhook-Own"
 STRANGERS = ("answer", "refuse")
 
 
@@ -20,13 +23,16 @@ STRANGERS = ("answer", "refuse")
 class Caller:
     """Somebody whose call is taken."""
 
-    kind: Literal["trunk", "endpoint", "stranger"]
+    kind: Literal["trunk", "endpoint", "stranger", "node"]
+    """``node``: a call that this node itself has placed to one of its own numbers."""
     app_id: str | None = None
     """The application that runs their calls: an endpoint's own; a trunk's only where the number has none."""
     trunk: Trunk | None = None
     endpoint: SipEndpoint | None = None
     username: str | None = None
     """With which they have proved who they are, by digest."""
+    hops: int = 0
+    """How many calls of this node have led to this one."""
 
 
 class Admission:
@@ -46,6 +52,7 @@ class Admission:
         self._endpoint = endpoint
         self._defence = defence
         self._strangers = strangers
+        self._own_mark = secrets.token_hex(16)
         self._trunks: list[tuple[Network, Trunk]] = []
         self._by_username: dict[str, Trunk] = {}
 
@@ -62,8 +69,19 @@ class Admission:
         address = ipaddress.ip_address(host)
         return next((trunk for network, trunk in self._trunks if address.version == network.version and address in network), None)
 
+    def own_mark(self, hops: int) -> tuple[str, str]:
+        """The header field by which a node knows a call to one of its own numbers; only ever sent to itself.
+
+        Args:
+            hops: how many calls of this node have led to this one.
+        """
+        return OWN_MARK, f"{self._own_mark}-{hops}"
+
     async def admit(self, invite: IncomingInvite) -> Caller | None:
         """Who it is; ``None``: the INVITE has been challenged or refused."""
+        mark, _, hops = (invite.request.header(OWN_MARK) or "").partition("-")
+        if hops.isdecimal() and hmac.compare_digest(mark.encode(), self._own_mark.encode()):
+            return Caller("node", hops=int(hops[:6]))
         trunk = self.trunk_at(invite.peer.host)
         if trunk is not None:
             return Caller("trunk", trunk.app_id, trunk)

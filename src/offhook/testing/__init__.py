@@ -12,6 +12,7 @@ A test is a story::
 
 from offhook.testing.caller import Caller, Heard, Party
 from offhook.testing.customer import Asked, Customer, Page, document
+from offhook.testing.exchange import Answers, Callee, Exchange, Refuses
 from offhook.testing.ledger import Ledger
 from offhook.testing.studio import Studio
 from offhook.testing.virtual_time import EPOCH, Stuck, VirtualLoop, run, virtual_clock
@@ -23,15 +24,19 @@ __all__ = [
     "EPOCH",
     "HANGUP_URL",
     "NUMBER",
+    "Answers",
     "Asked",
+    "Callee",
     "Caller",
     "Customer",
     "Dialled",
+    "Exchange",
     "Heard",
     "Leak",
     "Ledger",
     "Page",
     "Party",
+    "Refuses",
     "Stuck",
     "Studio",
     "VirtualLoop",

@@ -34,6 +34,7 @@ class Party:
     app_id: str | None = None
     fallback_app_id: str | None = None
     auth_user: str | None = None
+    hops: int = 0
     stir_verification: str = "Not Applicable"
     stir_attestation: str = "Not Applicable"
 
@@ -162,7 +163,12 @@ class Caller:
         self.keys_received = ""
         """What was pressed towards the caller."""
         self.listeners: list[Keys] = []
+        self.talks_with: Caller | None = None
+        """Whom this person hears."""
+        self.talked_with: list[Caller] = []
+        self.holds = False
         self.freed = False
+        self._hold_changed = asyncio.Event()
         self._studio = studio
         self._early_media = early_media
         self._refuses_audio = refuses_audio
@@ -189,6 +195,10 @@ class Caller:
     def beep(self, duration_ms: int = 400, *, after_s: float = 0.0) -> None:
         """Beep as an answering machine does."""
         self._later(after_s, self._beep, duration_ms)
+
+    def hold(self, on: bool = True, *, after_s: float = 0.0) -> None:
+        """Put the other one on hold, or go on."""
+        self._later(after_s, self._hold, on)
 
     def hang_up(self, *, after_s: float = 0.0) -> None:
         """Hang up; before the answer that is giving up."""
@@ -304,6 +314,29 @@ class Caller:
         finally:
             self._beeps.remove((pattern, heard))
 
+    async def relay(self, digit: Digit) -> None:
+        """Get a key that another party pressed."""
+        await self.send_digits(digit.key, tone_ms=100, gap_ms=50)
+
+    @contextlib.contextmanager
+    def bridge(self, other: Caller, *, listens_only: bool = False) -> Iterator[None]:
+        """Hear each other: noted as ``talks_with``."""
+        self._refuse_without_audio()
+        other._refuse_without_audio()
+        self.talks_with, other.talks_with = other, None if listens_only else self
+        self.talked_with.append(other)
+        try:
+            yield
+        finally:
+            self.talks_with = other.talks_with = None
+
+    async def hold_changes(self, was: bool) -> bool:
+        """Wait for ``hold``."""
+        while self.holds is was:
+            self._hold_changed.clear()
+            await self._hold_changed.wait()
+        return self.holds
+
     async def statistics(self) -> RtpStatistics:
         """As if every packet had arrived."""
         return RtpStatistics(packets_sent=50, packets_received=50)
@@ -333,6 +366,10 @@ class Caller:
             keys.queue.put_nowait(Digit(key, 100))
         if self._playing is not None and self._playing.stop_on_key:
             self._playing.end(PlaybackEnd.KEY)
+
+    def _hold(self, on: bool) -> None:
+        self.holds = on
+        self._hold_changed.set()
 
     def _hush(self, quiet: bool) -> None:
         now, before = (self._quiet, self._talking) if quiet else (self._talking, self._quiet)

@@ -18,6 +18,7 @@ from offhook.ids import Ids
 from offhook.records import Application, CallRecord, TimelineRow
 from offhook.testing.caller import Caller, Party
 from offhook.testing.customer import Customer, Says
+from offhook.testing.exchange import Exchange
 from offhook.testing.ledger import Ledger
 from offhook.testing.studio import Studio
 from offhook.testing.virtual_time import run, virtual_clock
@@ -133,6 +134,7 @@ class World:
         self.customer = Customer()
         self.studio = Studio()
         self.ledger = Ledger()
+        self.exchange = Exchange(self.studio)
         self.clock = virtual_clock()
         self.ids = Ids(random.Random(seed).randbytes)
         self.application = Application(
@@ -146,6 +148,7 @@ class World:
             clips=self.studio,
             records=self.ledger,
             directory=self.ledger,
+            dialler=self.exchange,
             clock=self.clock,
             ids=self.ids,
             settings=CallSettings(auth_id=AUTH_ID, **settings),
@@ -221,6 +224,9 @@ class World:
                 found.append(f"call {number}: something is still played")
             if dialled.caller.released_with is _NEVER_RELEASED:
                 found.append(f"call {number}: nobody told the caller that it is over")
+        found += [f"leg {leg.order.target}: it was never freed" for leg in self.exchange.placed if not leg.freed]
+        found += [f"leg {leg.order.target}: somebody still listens for keys" for leg in self.exchange.placed if leg.listeners]
+        found += [f"leg {leg.order.target}: it has no end" for leg in self.exchange.placed if not leg.gone]
         if found:
             raise Leak("; ".join(found))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from offhook import xml
 from offhook.calls.call import Call, Next
-from offhook.calls.verbs import dtmf, get_digits, hangup, message, play, pre_answer, redirect, speak, wait
+from offhook.calls.verbs import dial, dtmf, get_digits, hangup, message, play, pre_answer, redirect, speak, wait
 
 __all__ = ["VERBS", "Verb"]
 
@@ -29,6 +29,7 @@ VERBS: dict[type[xml.Element], Verb] = {
     xml.Play: Verb(play.run, play.about),
     xml.DTMF: Verb(dtmf.run, dtmf.about),
     xml.GetDigits: Verb(get_digits.run, get_digits.about),
+    xml.Dial: Verb(dial.run, dial.about),
     xml.Redirect: Verb(redirect.run, redirect.about),
     xml.Hangup: Verb(hangup.run, hangup.about),
     xml.Wait: Verb(wait.run, wait.about),

@@ -25,18 +25,22 @@ async def preparing(elements: Sequence[Element], call: Call) -> AsyncIterator[Pr
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def tracks(elements: Sequence[Element], call: Call) -> tuple[Track, ...]:
-    """The prompt that these elements make, rendered and fetched together so that it plays without gaps."""
-    found = await asyncio.gather(*(_track(element, call) for element in elements))
+async def tracks(elements: Sequence[Element], call: Call, *, base: str | None = None) -> tuple[Track, ...]:
+    """The prompt that these elements make, rendered and fetched together so that it plays without gaps.
+
+    Args:
+        base: what relative URLs are resolved against; else the running document's.
+    """
+    found = await asyncio.gather(*(_track(element, call, base) for element in elements))
     return tuple(track for track in found if track is not None)
 
 
-async def _track(element: Element, call: Call) -> Track | None:
+async def _track(element: Element, call: Call, base: str | None) -> Track | None:
     match element:
         case Speak():
             return await spoken(element, call)
         case Play():
-            return await played(element.url, element.loop, call)
+            return await played(element.url, element.loop, call, base=base)
         case Wait():
             return Track((Silence(element.length * 1000),))
         case _:
@@ -55,10 +59,10 @@ async def spoken(element: Speak, call: Call) -> Track | None:
     return Track(sounds, element.loop) if sounds else None
 
 
-async def played(url: str, loop: int, call: Call) -> Track | None:
+async def played(url: str, loop: int, call: Call, *, base: str | None = None) -> Track | None:
     """The file as sound; ``None``, with a note, when it cannot be had (reference ``xml.md`` section 5)."""
     try:
-        clip = await call.tools.clips.get(call.resolve(url), call.note)
+        clip = await call.tools.clips.get(call.resolve(url, base), call.note)
     except (ClipUnavailable, InvalidUrl) as error:
         call.warn(f"not played: {error}")
         return None

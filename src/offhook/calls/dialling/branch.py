@@ -1,0 +1,249 @@
+"""One B leg: from its INVITE to its record (reference ``xml.md`` sections 9.3 and 9.4)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from offhook import causes
+from offhook.audio import DIGITS_HZ, Playlist, Silence, Sound, Tone, Track
+from offhook.calls import bookkeeping, closing, parameters, sound_documents
+from offhook.calls.call import Call
+from offhook.calls.dialling.ringback import Ringback
+from offhook.calls.dialling.targets import Target
+from offhook.calls.ports import AnyLeg, Digits, Unanswered
+from offhook.calls.status import CallStatus, unconnected
+from offhook.causes import Ending
+from offhook.errors import LegGone
+from offhook.events import CallArrived, DigitsSent, LegEnded, LegPlaced
+from offhook.tasks import first
+from offhook.xml import Dial
+
+log = logging.getLogger(__name__)
+
+KEY_MS, KEY_GAP_MS = 200, 100
+PAUSES_MS = {"w": 500, "W": 1000}
+LEAVING_S = 1.0
+"""A leg that is gone says how it left within this time."""
+
+Tell = Callable[["Branch", str], None]
+"""Reports an event of a leg to ``callbackUrl``: ``answer`` or ``hangup``."""
+
+
+class Branch:
+    """One target of a ``Dial``.
+
+    ``run`` never fails: however it goes there is one ending, one record, and one ``hangup`` report.
+    """
+
+    def __init__(self, target: Target, dial: Dial, call: Call, ringback: Ringback, tell: Tell) -> None:
+        """Args:
+        tell: reports ``answer`` and ``hangup``.
+        """
+        self.target = target
+        self.uuid = call.tools.ids.call_uuid()
+        self.leg: AnyLeg | None = None
+        self.rang = self.connected = False
+        self.answered_at: datetime | None = None
+        self.duration_s = 0
+        self.ending: Ending | None = None
+        """How it ended; the first that is known counts."""
+        self._dial = dial
+        self._call = call
+        self._ringback = ringback
+        self._tell = tell
+        self._answered_now = 0.0
+        self._keys_sent = False
+        self._early_keys: asyncio.Task[None] | None = None
+        self._finished = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._timeline = call.timeline_of(self.uuid)
+        self.live = bookkeeping.leg_of(
+            call.live, self.uuid, target.order.from_number or "anonymous", target.shown, call.tools.clock.wall()
+        )
+
+    @property
+    def answered(self) -> bool:
+        """Whether somebody picked up."""
+        return self.answered_at is not None
+
+    def start(self, claim: Callable[[Branch], bool]) -> asyncio.Task[None]:
+        """Call it.
+
+        Args:
+            claim: asked when the leg could be connected; whether it is the one that will be.
+        """
+        self._task = asyncio.create_task(self._run(claim), name=f"leg {self.target.position} of {self._call.uuid}")
+        return self._task
+
+    def finish(self, ending: Ending) -> None:
+        """The talk is over: hang up, or nothing where it has left."""
+        self.ending = self.ending or ending
+        self._finished.set()
+
+    def drop(self, ending: Ending) -> None:
+        """Cancel it, or hang up, wherever it is."""
+        if self._task is not None and not self._task.done() and self.ending is None:
+            self.ending = ending
+            self._task.cancel()
+
+    # -- its life --------------------------------------------------------------------------------------------------
+
+    async def _run(self, claim: Callable[[Branch], bool]) -> None:
+        self._call.tools.records.begin(self.live)
+        self._timeline.add(CallArrived(self.live.from_number, self.live.to_number, "outbound"))
+        self._call.note(LegPlaced(self.uuid, self.live.to_number, self.target.position))
+        try:
+            if self.target.refusal is not None:
+                raise Unanswered(self.target.refusal)
+            await self._live(claim)
+        except Unanswered as refused:
+            self.ending = self.ending or refused.ending
+        except LegGone as gone:
+            self.ending = self.ending or causes.CALLEE_HUNG_UP.because(str(gone))
+        except asyncio.CancelledError:
+            self.ending = self.ending or causes.INTERNAL_ERROR.because("the leg was cancelled with its node")
+        except Exception as error:
+            log.exception("call %s: a B leg met a defect of ours", self._call.uuid)
+            self.ending = self.ending or causes.INTERNAL_ERROR.because(repr(error))
+        finally:
+            await closing.shielded(self._close(self.ending or causes.INTERNAL_ERROR))
+
+    async def _live(self, claim: Callable[[Branch], bool]) -> None:
+        dialling = self._call.tools.dialler.dialling(
+            self.target.order, observe=self._timeline.add, ringing=self._rings, early=self._early
+        )
+        try:
+            async with dialling as leg:
+                self.leg = leg
+                self.answered_at, self._answered_now = self._call.tools.clock.wall(), self._call.tools.clock.now()
+                try:
+                    self._tell(self, "answer")
+                    await self._talk(leg, claim)
+                finally:
+                    self.duration_s = int(self._call.tools.clock.now() - self._answered_now)
+                    leg.release(self.ending or causes.INTERNAL_ERROR)
+                    await closing.shielded(closing.measure(leg, self._timeline.add, self.uuid))
+        finally:
+            if self._early_keys is not None:
+                self._early_keys.cancel()
+                await asyncio.gather(self._early_keys, return_exceptions=True)
+
+    async def _talk(self, leg: AnyLeg, claim: Callable[[Branch], bool]) -> None:
+        """Until the leg is not wanted any more, or has left: ``ending`` says which."""
+        if self._dial.confirm_sound is not None:
+            if await first(leg.ended(), self._confirmed(leg)) == 0:
+                self.ending = self.ending or causes.CONFIRM_FAILED.because("the one called hung up instead of confirming")
+                return
+            if self.ending is not None:
+                return
+        if not claim(self):
+            self.ending = self.ending or causes.LOST_RACE
+            return
+        if self._dial.confirm_sound is None:
+            await first(self._finished.wait(), self._send_keys_beside(leg))
+        await self._finished.wait()
+
+    def _rings(self) -> None:
+        self.rang = True
+        self._ringback.rang()
+
+    def _early(self, leg: AnyLeg) -> None:
+        self.rang = True
+        self._ringback.early(leg)
+        if self.target.keys and self.target.keys_early:
+            self._keys_sent = True
+            self._early_keys = asyncio.create_task(self._send_keys(leg), name=f"keys of {self.uuid}")
+
+    # -- confirmation and keys -------------------------------------------------------------------------------------
+
+    async def _confirmed(self, leg: AnyLeg) -> None:
+        """Play ``confirmSound``; with ``confirmKey``, until that is pressed. Not in time: ``ending`` is set."""
+        try:
+            async with asyncio.timeout(self._dial.confirm_timeout):
+                if not self._keys_sent:
+                    await self._send_keys(leg)
+                await self._challenge(leg, self._dial.confirm_sound or "")
+        except TimeoutError:
+            wanted = "the sound was not over" if self._dial.confirm_key is None else f"{self._dial.confirm_key} was not pressed"
+            self.ending = causes.CONFIRM_FAILED.because(f"{wanted} within {self._dial.confirm_timeout} s")
+
+    async def _challenge(self, leg: AnyLeg, sound: str) -> None:
+        with leg.listen() as keys:
+            tracks = await sound_documents.fetch(sound, "confirmSound", self._call)
+            playback = leg.play(Playlist(tracks)) if tracks else None
+            try:
+                if self._dial.confirm_key is not None:
+                    await _pressed(self._dial.confirm_key, keys)
+                elif playback is not None:
+                    await playback.wait()
+            finally:
+                if playback is not None:
+                    playback.stop()
+
+    async def _send_keys_beside(self, leg: AnyLeg) -> None:
+        """While the two talk; that the leg leaves meanwhile is told by the leg."""
+        with suppress(LegGone):
+            if not self._keys_sent:
+                await self._send_keys(leg)
+        await asyncio.Event().wait()
+
+    async def _send_keys(self, leg: AnyLeg) -> None:
+        keys = re.sub(r"\s", "", self.target.keys)
+        if not keys:
+            return
+        if self.target.keys_inband:
+            await leg.play(Playlist((Track(_tones(keys)),))).wait()
+        else:
+            await leg.send_digits(keys, tone_ms=KEY_MS, gap_ms=KEY_GAP_MS)
+        self._timeline.add(DigitsSent(keys, "tones" if self.target.keys_inband else "leg"))
+
+    # -- its end ---------------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> CallStatus:
+        """As its record says it."""
+        return CallStatus.COMPLETED if self.connected else unconnected(self.ending or causes.INTERNAL_ERROR)
+
+    async def _close(self, ending: Ending) -> None:
+        self.ending = ending
+        tools = self._call.tools
+        outcome = bookkeeping.Outcome(ending, tools.clock.wall(), self.answered_at, self.duration_s, self.status)
+        self._timeline.add(outcome.event())
+        self._call.note(
+            LegEnded(self.uuid, ending.telephony, ending.cause.code, ending.source.value, self.duration_s if self.answered else 0)
+        )
+        self._tell(self, "hangup")
+        await closing.write(tools.records, bookkeeping.record_of(self.live, outcome), None)
+
+    def report(self) -> dict[str, str]:
+        """What its ``hangup`` report says of the end (section 9.7)."""
+        ending = self.ending or causes.INTERNAL_ERROR
+        return {
+            "DialBLegDuration": str(self.duration_s),
+            "DialBLegBillDuration": str(parameters.billed(self.duration_s)),
+            "DialBLegHangupCause": ending.telephony,
+            "DialBLegHangupCauseName": ending.cause.name,
+            "DialBLegHangupCauseCode": str(ending.cause.code),
+            "DialBLegHangupSource": ending.source.value,
+        }
+
+
+async def _pressed(wanted: str, keys: Digits) -> None:
+    while (await keys.get()).key != wanted:
+        pass
+
+
+def _tones(keys: str) -> tuple[Sound, ...]:
+    """Keys as their tones: for whom telephone events do not reach."""
+    sounds: list[Sound] = []
+    for key in keys:
+        if key in PAUSES_MS:
+            sounds.append(Silence(PAUSES_MS[key]))
+        elif key.upper() in DIGITS_HZ:
+            sounds += [Tone(DIGITS_HZ[key.upper()], KEY_MS), Silence(KEY_GAP_MS)]
+    return tuple(sounds)

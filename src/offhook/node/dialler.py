@@ -1,0 +1,245 @@
+"""B legs as SIP places them: numbers by trunks, numbers of our own, endpoints, and any SIP address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, Protocol, cast
+
+from offhook import causes
+from offhook.calls import Order, Unanswered
+from offhook.errors import NoMedia
+from offhook.events import Observe
+from offhook.ids import Ids
+from offhook.legs import (
+    ANONYMOUS,
+    PRIVACY,
+    NotAnswered,
+    OutgoingLeg,
+    Secrecy,
+    Terms,
+    dialling,
+    dialling_endpoint,
+    dialling_number,
+    first_answered,
+)
+from offhook.media import Media
+from offhook.node.telephony import Telephony, is_loopback
+from offhook.records import Application
+from offhook.settings import Settings
+from offhook.sip import Credentials, HeaderError, NameAddr, Stack, Uri
+from offhook.tasks import beside
+
+Ringing = Callable[[], None]
+Early = Callable[[OutgoingLeg], None]
+
+
+class Numbers(Protocol):
+    """Which numbers are our own."""
+
+    async def application_for(self, called: str) -> Application | None:
+        """The application of a number."""
+
+
+class Dialler:
+    """Turns an order into SIP, and SIP's answers into how the leg went."""
+
+    def __init__(self, settings: Settings, telephony: Telephony, numbers: Numbers, ids: Ids) -> None:
+        self._settings = settings
+        self._telephony = telephony
+        self._numbers = numbers
+        self._ids = ids
+        self._terms = Terms(settings.codecs, cast("Secrecy", settings.srtp))
+        self._parts: tuple[Stack, Media] | None = None
+
+    def opens(self, stack: Stack, media: Media) -> None:
+        """Legs can be placed from now on."""
+        self._parts = stack, media
+
+    @asynccontextmanager
+    async def dialling(
+        self, order: Order, *, observe: Observe, ringing: Ringing, early: Callable[[Any], None]
+    ) -> AsyncIterator[OutgoingLeg]:
+        """See ``calls.Dialler``."""
+        async with AsyncExitStack() as opened:
+            try:
+                leg = await opened.enter_async_context(self._placed(order, observe, ringing, early))
+            except NotAnswered as refused:
+                raise Unanswered(refused.ending.because(refused.ending.detail or str(refused))) from None
+            except NoMedia as error:
+                raise Unanswered(causes.OVERLOADED.because(str(error))) from None
+            except HeaderError as error:
+                raise Unanswered(causes.NOT_DIALLABLE.because(str(error))) from None
+            await opened.enter_async_context(
+                beside(leg.watch_media(self._settings.media_timeout_s), name=f"media of leg {leg.facts.sip_call_id}")
+            )
+            yield leg
+
+    def _placed(self, order: Order, observe: Observe, ringing: Ringing, early: Early) -> AbstractAsyncContextManager[OutgoingLeg]:
+        if self._parts is None:
+            raise NotAnswered(causes.OVERLOADED, None, "the node is not ready")
+        stack, media = self._parts
+        if order.kind == "number":
+            return self._number(stack, media, order, observe, ringing, early)
+        target = Uri.parse(order.target if ":" in order.target.partition("@")[0] else f"sip:{order.target}")
+        if "@" not in order.target:
+            target = Uri(host="", user=target.host)
+        if not self._ours(target, stack):
+            return self._address(stack, media, target, order, observe, ringing, early)
+        return self._endpoint(stack, media, target.user or "", order, observe, ringing, early)
+
+    # -- ways ------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _number(
+        self, stack: Stack, media: Media, order: Order, observe: Observe, ringing: Ringing, early: Early
+    ) -> AsyncIterator[OutgoingLeg]:
+        """A number of our own is called here, by SIP like any other; the rest goes by the trunks."""
+        if not order.whatsapp and await self._numbers.application_for(order.target) is not None:
+            here = stack.advertised_host("127.0.0.1")
+            target = Uri(host=here, user=order.target, port=stack.port)
+            async with self._address(stack, media, target, order, observe, ringing, early, own=True) as leg:
+                yield leg
+            return
+        placed = dialling_number(
+            *(stack, media, self._telephony.trunks, order.target),
+            ids=self._ids,
+            caller=_user(order.from_number) or "anonymous",
+            domain=self._settings.sip_domain,
+            headers=_custom(order),
+            observe=observe,
+            terms=self._terms,
+            signer=self._telephony.signer if order.from_number.isdigit() else None,
+            name=order.caller_name,
+            withheld=not order.from_number,
+            kind="whatsapp" if order.whatsapp else None,
+        )
+        try:
+            async with self._answered(placed, ringing, early) as leg:
+                yield leg
+        except NotAnswered as refused:
+            if order.whatsapp and refused.ending.cause.code == causes.NO_ROUTE.cause.code:
+                raise NotAnswered(causes.NO_WHATSAPP, None, "there is no trunk of the kind whatsapp") from None
+            raise
+
+    @asynccontextmanager
+    async def _endpoint(
+        self, stack: Stack, media: Media, user: str, order: Order, observe: Observe, ringing: Ringing, early: Early
+    ) -> AsyncIterator[OutgoingLeg]:
+        """All devices of an endpoint ring. What it refuses, a person has refused (``hangup-causes.md`` section 6.1)."""
+        if await self._telephony.endpoint(user) is None and await self._numbers.application_for(user) is not None:
+            target = Uri(host=stack.advertised_host("127.0.0.1"), user=user, port=stack.port)
+            async with self._address(stack, media, target, order, observe, ringing, early, own=True) as leg:
+                yield leg
+            return
+        caller, privacy = self._caller(order, stack.advertised_host("127.0.0.1"))
+        devices = self._telephony.registrar.reach(user)
+        placed = dialling_endpoint(
+            *(stack, media, devices),
+            ids=self._ids,
+            caller=caller,
+            headers=[*_custom(order), *privacy],
+            observe=observe,
+            terms=self._terms,
+            ringing=ringing,
+            early=early,
+        )
+        async with AsyncExitStack() as opened:
+            try:
+                leg = await opened.enter_async_context(placed)
+            except NotAnswered as refused:
+                refused.ending = _of_endpoint(refused)
+                raise
+            leg.place = self._telephony.place
+            yield leg
+
+    @asynccontextmanager
+    async def _address(
+        self,
+        stack: Stack,
+        media: Media,
+        target: Uri,
+        order: Order,
+        observe: Observe,
+        ringing: Ringing,
+        early: Early,
+        *,
+        own: bool = False,
+    ) -> AsyncIterator[OutgoingLeg]:
+        """Somebody else's SIP address; with ``own`` it is a number of this node."""
+        caller, headers = self._caller(order, stack.advertised_host(target.host))
+        headers += _custom(order)
+        if own:
+            headers.append(self._telephony.admission.own_mark(order.hops))
+        credentials = Credentials(order.username, order.password) if order.username and order.password else None
+        placed = dialling(
+            *(stack, media, target),
+            ids=self._ids,
+            caller=caller,
+            headers=headers,
+            credentials=credentials,
+            observe=observe,
+            terms=self._terms,
+        )
+        async with self._answered(placed, ringing, early) as leg:
+            yield leg
+
+    @asynccontextmanager
+    async def _answered(
+        self, placed: AbstractAsyncContextManager[OutgoingLeg], ringing: Ringing, early: Early
+    ) -> AsyncIterator[OutgoingLeg]:
+        async with AsyncExitStack() as opened:
+            leg = await opened.enter_async_context(placed)
+            try:
+                await first_answered([leg], ringing, early)
+            except NotAnswered as refused:
+                failure = refused
+            else:
+                yield leg
+                return
+        raise failure  # out here, lest the scopes of the leg wrap it
+
+    # -- who is who ------------------------------------------------------------------------------------------------
+
+    def _ours(self, target: Uri, stack: Stack) -> bool:
+        """Whether an address is in our own domain."""
+        host = target.host.lower()
+        if host in {"", (self._settings.sip_domain or "").lower()}:
+            return True
+        if (target.port or 5060) not in {stack.port, stack.tls_port or 5061}:
+            return False
+        public = self._settings.public_address.default
+        return host in {public, self._settings.sip.host, stack.advertised_host(host)} or (
+            is_loopback(host) and target.port == stack.port
+        )
+
+    def _caller(self, order: Order, host: str) -> tuple[NameAddr, list[tuple[str, str]]]:
+        """From, and what goes with it."""
+        if not order.from_number:
+            return ANONYMOUS, [PRIVACY]
+        if order.from_number.startswith(("sip:", "sips:")):
+            uri = Uri.parse(order.from_number)
+        else:
+            uri = Uri(host=self._settings.sip_domain or host, user=order.from_number)
+        return NameAddr(uri, order.caller_name), []
+
+
+def _user(party: str) -> str:
+    """Of ``sip:user@domain`` the user; a number as it is."""
+    return party.partition(":")[2].partition("@")[0] if party.startswith(("sip:", "sips:")) else party
+
+
+def _custom(order: Order) -> list[tuple[str, str]]:
+    """``sipHeaders``: raw where the caller has proved who it is (reference ``xml.md`` section 2.7)."""
+    prefix = "X-" if order.raw_headers else "X-PH-"
+    return [(prefix + name, value) for name, value in order.headers.items()]
+
+
+def _of_endpoint(refused: NotAnswered) -> causes.Ending:
+    """What our own registered endpoint says is its user's decision."""
+    ending = refused.ending
+    if refused.status == 603:
+        ending = causes.ending(3020, "CALL_REJECTED", causes.Source.CALLEE)
+    elif refused.status == 404:
+        ending = causes.OFFLINE
+    return ending.because(str(refused))
