@@ -86,6 +86,10 @@ def check(world: World, call: Dialled, met: Counter[str]) -> None:
         # Whoever was not told that it is over has left himself: not both, and never twice.
         assert len(leg.signals) <= 1
         assert bool(leg.signals) == (leg.released_with is not None)
+        if leg.answered and leg.released_with is not None:
+            codes = {each.hangup_cause_code for each in legs if each.to_number == leg.order.target}
+            assert leg.released_with.cause.code in codes
+    assert 5010 not in {each.hangup_cause_code for each in world.ledger.records}
     met.update(str(each.hangup_cause_code) for each in legs)
     met.update("action " + each["DialStatus"] for each in asked.asked("action"))
 

@@ -113,8 +113,6 @@ class Attempt:
 
     async def _talk(self, winner: Branch) -> None:
         assert winner.leg is not None
-        if winner.ending is not None:
-            return
         winner.connected = True
         self._call.note(LegsBridged(winner.uuid))
         self._reports.tell(winner, "connected", self._branches)
