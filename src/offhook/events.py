@@ -59,6 +59,8 @@ class SipReceived(Event):
     """The request's method, or the response's status and reason."""
     cseq: str = ""
     peer: str = ""
+    repeat: int | None = None
+    """The same message has come before; how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class SipSent(Event):
     message: str
     cseq: str = ""
     peer: str = ""
+    repeat: int | None = None
+    """The same message was sent before; how often."""
 
 
 @dataclass(frozen=True, slots=True)

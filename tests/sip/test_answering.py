@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.events import Event
+from offhook.events import Event, SipReceived, SipSent
 from offhook.sip import Acknowledged, Address, Cancelled, Ended, InfoReceived, Lost, Reanswered, Reinvited, Request, Response
+from offhook.sip.transaction import MOST_REPEATS_TOLD
 
 ANSWER = b"v=0\r\nanswer\r\n"
 
@@ -391,7 +392,7 @@ def test_a_provisional_response_is_said_again_each_minute(peer, net) -> None:
     assert net.said("486") == ["486", "486"]
 
 
-def test_the_timeline_gets_every_message_once_also_those_from_before(peer, net) -> None:
+def test_the_timeline_gets_every_message_with_its_repeats_also_those_from_before(peer, net) -> None:
     invite = peer.dial()
     invite.ring()
     seen: list[Event] = []
@@ -401,12 +402,34 @@ def test_the_timeline_gets_every_message_once_also_those_from_before(peer, net) 
     net.run(3)  # repeats of the 486
     peer.send(peer.request("ACK", to_tag=invite.local_tag))
     peer.send(peer.request("ACK", to_tag=invite.local_tag))
-    assert [(each.kind, each.message) for each in seen] == [  # type: ignore[attr-defined]
-        ("sip-received", "INVITE"),
-        ("sip-sent", "180 Ringing"),
-        ("sip-sent", "486 Busy Here"),
-        ("sip-received", "ACK"),
+    assert [(each.kind, each.message, each.repeat) for each in seen] == [  # type: ignore[attr-defined]
+        ("sip-received", "INVITE", None),
+        ("sip-sent", "180 Ringing", None),
+        ("sip-received", "INVITE", 1),
+        ("sip-sent", "486 Busy Here", None),
+        ("sip-sent", "486 Busy Here", 1),
+        ("sip-sent", "486 Busy Here", 2),
+        ("sip-received", "ACK", None),
     ]
+
+
+def test_repeats_of_a_message_are_told_until_there_are_more_than_any_honest_client_sends(peer, net) -> None:
+    invite = peer.dial()
+    seen: list[Event] = []
+    invite.observe = seen.append
+    for _ in range(100):
+        peer.send(peer.request())
+    repeats = [each.repeat for each in seen if isinstance(each, SipReceived)]
+    assert repeats == [None, *range(1, MOST_REPEATS_TOLD + 1)]
+
+
+def test_our_200_that_waits_for_its_ack_is_on_the_timeline_each_time(peer, net) -> None:
+    invite = peer.dial()
+    seen: list[Event] = []
+    invite.observe = seen.append
+    invite.accept(b"")
+    net.run(3.6)  # at 0.5, 1.5 and 3.5 s (section 13.3.1.4)
+    assert [each.repeat for each in seen if isinstance(each, SipSent)] == [None, 1, 2, 3]
 
 
 def test_a_field_of_the_owners_cannot_bring_another_field(peer) -> None:

@@ -347,7 +347,7 @@ def test_a_name_that_is_looked_up_can_be_cancelled_meanwhile(net, alice) -> None
     assert invite.take_events() == [Lost("transport: the name b.example is not known")]
 
 
-def test_the_timeline_shows_each_message_of_the_call_once(caller) -> None:
+def test_the_timeline_shows_each_message_of_the_call_and_its_repeats(caller) -> None:
     invite = caller.dial()
     caller.reply(180)
     seen = []
@@ -357,7 +357,31 @@ def test_the_timeline_shows_each_message_of_the_call_once(caller) -> None:
     caller.reply(200)
     invite.bye()
     caller.reply(200, to=caller.sent("BYE")[0])
-    assert [each.message for each in seen] == ["INVITE", "180 Because", "200 Because", "ACK", "BYE", "200 Because"]
+    messages = [(each.message, each.repeat) for each in seen]
+    assert messages[:4] == [("INVITE", None), ("180 Because", None), ("200 Because", None), ("ACK", None)]
+    assert messages[4:] == [("200 Because", 1), ("BYE", None), ("200 Because", None)]
+
+
+def test_an_invite_that_nobody_answers_is_on_the_timeline_as_often_as_it_was_sent(caller, net) -> None:
+    invite = caller.dial()
+    seen = []
+    invite.observe = seen.append
+    net.run(32.1)  # at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s (section 17.1.1.2)
+    assert [each.repeat for each in seen if each.message == "INVITE"] == [None, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_refusal_that_comes_again_is_on_the_timeline_again(caller) -> None:
+    invite = caller.dial()
+    seen = []
+    invite.observe = seen.append
+    caller.reply(486)
+    caller.reply(486)
+    assert [(each.message, each.repeat) for each in seen] == [
+        ("INVITE", None),
+        ("486 Because", None),
+        ("ACK", None),
+        ("486 Because", 1),
+    ]
 
 
 def test_a_200_without_a_usable_to_is_lost(caller) -> None:

@@ -275,7 +275,8 @@ class InviteDialog:
 
     @property
     def observe(self) -> Observe:
-        """Gets ``SipReceived`` and ``SipSent`` once for each message of the dialog; set it to get also those from before."""
+        """Gets ``SipReceived`` and ``SipSent`` for each message of the dialog, repeats included; set it to get also those from
+        before."""
         return self._note
 
     @observe.setter
@@ -285,15 +286,22 @@ class InviteDialog:
         for event in held:
             observe(event)
 
-    def received(self, message: Request | Response) -> None:
+    def received(self, message: Request | Response, repeat: int | None = None) -> None:
         """Put a message of the peer's on the timeline."""
-        self._note(SipReceived(_summary(message), message.header("cseq") or "", str(self.peer)))
+        self._note(SipReceived(_summary(message), message.header("cseq") or "", str(self.peer), repeat))
 
-    def sent(self, message: Request | Response) -> None:
+    def sent(self, message: Request | Response, repeat: int | None = None) -> None:
         """Put a message of ours on the timeline."""
         # Ours is written "CSeq": finding it so costs less than the index of a message that nobody else reads.
         sequence = next(value for name, value in message.headers if name == "CSeq")
-        self._note(SipSent(_summary(message), sequence, str(self.peer)))
+        self._note(SipSent(_summary(message), sequence, str(self.peer), repeat))
+
+    def repeated(self, message: Request | Response, repeat: int, sent: bool) -> None:
+        """Put a message on the timeline that was sent, or came, again."""
+        if sent:
+            self.sent(message, repeat)
+        else:
+            self.received(message, repeat)
 
     def acknowledged_refusal(self, sequence: int) -> None:
         """Put the ACK of a refusal, which the transaction sends, on the timeline."""

@@ -76,6 +76,7 @@ class Provisionals:
     def _again(self, interval_s: float) -> None:
         if self._open is not None:
             self._send(self._open)
+            self._usage.server.repeated(self._open, sent=True)
             self._timers[0] = self._core.after(interval_s, lambda: self._again(2 * interval_s))
 
     def _nobody(self) -> None:

@@ -114,6 +114,7 @@ class Sending:
         if self._usage.phase is Phase.EARLY:
             self._usage.peer = address
         self._core.transactions[transaction.key] = transaction
+        transaction.on_repeat = self._usage.repeated
         self._usage.sent(request)
         transaction.start(data)
 

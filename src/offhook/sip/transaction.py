@@ -23,6 +23,8 @@ T4 = 5.0
 """How long a message can stay in the network, s."""
 TIMEOUT = 64 * T1
 """Timers B, D, F, H, J, L and M, s."""
+MOST_REPEATS_TOLD = 11
+"""Of one message in each direction: no client that keeps to the timers sends one more often."""
 TRYING_AFTER = 0.2
 """A 100 goes out when the user has said nothing by then, s (section 17.2.1)."""
 
@@ -84,8 +86,11 @@ class Transaction:
         self.state = start
         self.address = address
         self.otherwise = otherwise
+        self.on_repeat: Callable[[Request | Response, int, bool], None] | None = None
+        """Told of each message that is sent (true) or came (false) again, and the how manyeth repeat it is."""
         self._wire = wire
         self._timers: list[Timer] = []
+        self._repeats = [0, 0]
 
     def _move(self, cue: Cue) -> State:
         """Take the table's step; on the way out of a state its timers go."""
@@ -122,13 +127,20 @@ class Transaction:
     def _transmit(self, data: bytes) -> None:
         self._wire.transmit(data, self.address, self.otherwise)
 
-    def _repeat(self, data: bytes, interval_s: float, *, cap_s: float | None) -> None:
+    def repeated(self, message: Request | Response, *, sent: bool) -> None:
+        """A message has been sent or came again."""
+        self._repeats[sent] += 1
+        if self.on_repeat is not None and self._repeats[sent] <= MOST_REPEATS_TOLD:
+            self.on_repeat(message, self._repeats[sent], sent)
+
+    def _repeat(self, message: Request | Response, data: bytes, interval_s: float, *, cap_s: float | None) -> None:
         """Retransmit with doubling intervals while the state lasts."""
 
         def again() -> None:
             self._move(Cue.REPEAT)
             self._transmit(data)
-            self._repeat(data, interval_s * 2 if cap_s is None else min(interval_s * 2, cap_s), cap_s=cap_s)
+            self.repeated(message, sent=True)
+            self._repeat(message, data, interval_s * 2 if cap_s is None else min(interval_s * 2, cap_s), cap_s=cap_s)
 
         if not self.address.reliable:
             self._after(interval_s, again)
@@ -182,6 +194,7 @@ class InviteServer(Transaction):
         if not self.accepts(Cue.REQUEST):
             return
         state = self._move(Cue.REQUEST)
+        self.repeated(self.request, sent=False)
         if self._last is None:
             self._say_trying()
         elif state in {State.PROCEEDING, State.COMPLETED}:
@@ -205,7 +218,7 @@ class InviteServer(Transaction):
         self._last = response.to_bytes()
         self._transmit(self._last)
         if self.state is State.COMPLETED:
-            self._repeat(self._last, T1, cap_s=T2)
+            self._repeat(response, self._last, T1, cap_s=T2)
             self._after(TIMEOUT, self._unacknowledged)
         elif self.state is State.ACCEPTED and before is State.PROCEEDING:
             self._linger(TIMEOUT)
@@ -242,6 +255,7 @@ class NonInviteServer(Transaction):
         """The request came again."""
         if self.accepts(Cue.REQUEST):
             self._move(Cue.REQUEST)
+            self.repeated(self.request, sent=False)
             if self._last is not None:
                 self._transmit(self._last)
 
@@ -290,7 +304,7 @@ class ClientTransaction(Transaction):
         """Send the request (``data``, where the caller has rendered it already) and arm its timers."""
         data = data if data is not None else self.request.to_bytes()
         self._transmit(data)
-        self._repeat(data, T1, cap_s=self.REPEAT_CAP)
+        self._repeat(self.request, data, T1, cap_s=self.REPEAT_CAP)
         self._after(TIMEOUT, self._timed_out)
 
     def _timed_out(self) -> None:
@@ -344,6 +358,7 @@ class InviteClient(ClientTransaction):
         if cue is Cue.FAILURE:
             self._transmit(ack_of_refusal(self.request, response).to_bytes())
         if before is State.COMPLETED:
+            self.repeated(response, sent=False)
             return
         if cue is Cue.FAILURE:
             self._linger(0 if self.address.reliable else TIMEOUT)
@@ -381,7 +396,7 @@ class NonInviteClient(ClientTransaction):
             self._linger(0 if self.address.reliable else T4)
         elif before is State.TRYING:
             # The move cancelled the timers: E goes on at T2, F at what is left; restarting F errs on the patient side.
-            self._repeat(self.request.to_bytes(), T2, cap_s=T2)
+            self._repeat(self.request, self.request.to_bytes(), T2, cap_s=T2)
             self._after(TIMEOUT, self._timed_out)
         self._on_response(response)
 

@@ -138,6 +138,8 @@ class Uac:
             return
         key = (*dialog.id, response.cseq.number)
         if self._repeat_ack(key) or (usage.ack_due is not None and usage.dialog.id == dialog.id):
+            if usage.inviting is not None and usage.inviting.transaction is not None:
+                usage.inviting.transaction.repeated(response, sent=False)
             return
         usage.received(response)
         if usage.phase is not Phase.EARLY:

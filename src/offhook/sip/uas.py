@@ -54,6 +54,7 @@ class Repeats:
     def _again(self, interval_s: float) -> None:
         if self._server.state is State.ACCEPTED:
             self._server.respond(self._response)
+            self._server.repeated(self._response, sent=True)
             self._next = self._core.after(interval_s, lambda: self._again(min(2 * interval_s, T2)))
 
     def stop(self) -> None:
@@ -125,7 +126,7 @@ class Uas:
             self._reinvite(usage, request, key, source, reply_to)
             return
         server = NonInviteServer(self._core, key, request, reply_to, _otherwise(request, reply_to))
-        self._core.transactions[key] = server
+        self._core.transactions[key], server.on_repeat = server, usage.repeated
         if request.method == "BYE":
             self._bye(usage, request, server)
             return
@@ -282,7 +283,7 @@ class Uas:
         can, usage.insists = reliable.wants(request)
         if can:
             usage.provisionals = Provisionals(core, usage, server.respond, lambda: self._unacknowledged(usage))
-        self._owners[server] = usage
+        self._owners[server], server.on_repeat = usage, usage.repeated
         core.add_dialog(usage)
         usage.received(request)
         core.parts.on_invite(usage)
@@ -424,15 +425,14 @@ class Uas:
             refusal = Refusal(491)
         target = request.contact  # read before anything is remembered of a request that may be malformed
         server = InviteServer(self._core, key, request, reply_to, _otherwise(request, reply_to))
-        self._core.transactions[key] = server
+        self._core.transactions[key], server.on_repeat = server, usage.repeated
         if refusal is not None:
             self._final(usage, server, refusal.status, headers=refusal.headers)
             return
         if target is not None:
             usage.dialog.remote_target = target.uri  # a target refresh (section 12.2.2)
             usage.flow = flow_of(request, source)
-        usage.reinvite_server = server
-        self._owners[server] = usage
+        usage.reinvite_server, self._owners[server] = server, usage
         usage.deliver(Reinvited(request.description))
 
     def answer_reinvite(self, usage: InviteDialog, status: int, body: bytes) -> None:
