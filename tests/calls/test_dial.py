@@ -138,6 +138,28 @@ async def test_the_first_of_several_is_connected_and_the_others_are_cancelled(wo
     ]
 
 
+RANKS = [
+    ([causes.from_refusal(404), causes.from_refusal(486)], "busy", "USER_BUSY"),
+    ([causes.from_refusal(603), causes.from_refusal(600)], "busy", "USER_BUSY"),
+    ([causes.from_refusal(480), causes.from_refusal(603)], "busy", "CALL_REJECTED"),
+    ([causes.NO_REPLY, causes.from_refusal(480)], "no-answer", "NO_USER_RESPONSE"),
+    ([causes.from_refusal(404), causes.NO_REPLY], "timeout", "RECOVERY_ON_TIMER_EXPIRE"),
+    ([causes.from_refusal(503), causes.from_refusal(404)], "failed", "UNALLOCATED_NUMBER"),
+]
+
+
+@pytest.mark.parametrize(("endings", "status", "cause"), RANKS)
+@in_world()
+async def test_of_several_that_fail_the_most_telling_counts(
+    world: World, endings: list[causes.Ending], status: str, cause: str
+) -> None:
+    for each, ending in zip((ALICE, BOB), endings, strict=True):
+        world.exchange.people[each] = Refuses(ending)
+    await (await world.dial_in(ACTION.format('redirect="false"', number(ALICE, BOB)))).over()
+    [asked] = world.customer.asked("action")
+    assert (asked["DialStatus"], asked["DialHangupCause"]) == (status, cause)
+
+
 @in_world()
 async def test_everything_that_callbacks_say(world: World) -> None:
     world.exchange.people[ALICE] = Answers(after_s=1, hangs_up_s=66)

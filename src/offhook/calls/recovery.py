@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from offhook import causes
 from offhook.calls import bookkeeping, closing
 from offhook.calls.ports import Hooks, Records
+from offhook.calls.status import CallStatus
 from offhook.calls.timeline import MAX_EVENTS, Sink, Timeline
 from offhook.clock import Clock
 from offhook.events import Noted
@@ -37,7 +38,9 @@ async def _close(live: LiveCall, records: Records, hooks: Hooks, clock: Clock, i
     age_s = max(0.0, (now - live.began_at).total_seconds())
     timeline = Timeline(live.call_uuid, clock, sinks, sequence=MAX_EVENTS + 1, age_s=age_s)
     timeline.add(Noted("the node stopped while this call ran; it is closed now", level="error"))
-    outcome = bookkeeping.Outcome(causes.INTERNAL_ERROR.because("the node stopped while the call ran"), now)
+    ending = causes.INTERNAL_ERROR.because("the node stopped while the call ran")
+    status = CallStatus.COMPLETED if live.direction == "inbound" else CallStatus.FAILED
+    outcome = bookkeeping.Outcome(ending, now, status=status)
     timeline.add(outcome.event())
     hangup = bookkeeping.hangup_request(live, outcome, ids)
     await closing.write(records, bookkeeping.record_of(live, outcome), hangup)

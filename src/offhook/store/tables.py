@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -60,6 +60,7 @@ live_calls = Table(
     Column("hangup_url", Text),
     Column("hangup_method", String(4), nullable=False),
     Column("parameters", JSON, nullable=False),
+    Column("parent_call_uuid", String(36)),
 )
 
 call_records = Table(

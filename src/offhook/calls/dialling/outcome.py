@@ -42,7 +42,9 @@ def told(ending: Ending) -> str:
 
 
 def most_telling(endings: Sequence[Ending]) -> Ending:
-    """Of legs that were never connected, the one whose outcome the action URL is told: the earliest row of section 9.6."""
+    """Of legs that were never connected, the one whose outcome the action URL is told: the earliest row of section 9.6, where
+    somebody who did not confirm counts as one who did not answer (section 9.4).
+    """
     return min(endings, key=_row, default=causes.INTERNAL_ERROR)
 
 
@@ -50,10 +52,8 @@ def _row(ending: Ending) -> int:
     code, status = ending.cause.code, unconnected(ending)
     if code in _BUSY | _DECLINED:
         return 0 if code in _BUSY else 1
-    if code in {9100, 9110}:
-        return 6
     if status is CallStatus.NO_ANSWER:
-        return 2
+        return 3 if code in {9100, 9110} else 2
     if status is CallStatus.TIMEOUT:
-        return 3
-    return 5 if code in _CARRIER_FAILED else 4
+        return 4
+    return 6 if code in _CARRIER_FAILED else 5
