@@ -228,12 +228,15 @@ class Core:
         shown = f"[{host}]" if ":" in host else host
         return f"SIP/2.0/{address.transport.upper()} {shown}:{port};branch={branch};rport", branch
 
-    def contact(self, address: Address, user: str | None = None) -> str:
-        """Our Contact, as ``address`` reaches us."""
+    def contact(self, address: Address, user: str | None = None, *, secure: bool = False) -> str:
+        """Our Contact, as ``address`` reaches us: a SIPS URI where a ``secure`` dialog has come by TLS, which needs no more words to
+        say so (RFC 5630 section 3.1.4).
+        """
         host, port = self.parts.local(address)
         kind = "ws" if address.transport == "wss" else address.transport  # a URI knows no other word (RFC 7118 section 5.2.3)
-        parameters = () if kind == "udp" else (("transport", kind),)
-        return f"<{Uri(host=host, port=port, user=user, parameters=parameters)}>"
+        scheme = "sips" if secure and address.transport in {"tls", "wss"} else "sip"
+        parameters = () if kind == "udp" or (scheme, kind) == ("sips", "tls") else (("transport", kind),)
+        return f"<{Uri(host=host, port=port, user=user, scheme=scheme, parameters=parameters)}>"
 
     def common(self) -> list[tuple[str, str]]:
         """Fields that our requests within a dialog carry."""
@@ -327,6 +330,7 @@ class Core:
             remote_target=target,
             route_set=tuple(route),
             transport=transport,
+            secure="sips" in {target.scheme, route[0].uri.scheme if route else ""},
         )
         usage = OutgoingInvite(self, dialog, address, credentials)
         usage.flow = flow

@@ -29,6 +29,8 @@ class Dialog:
     remote_sequence: int | None = None
     transport: str | None = None
     """What URIs that name none are reached by; ``None`` leaves the choice to the length of the request."""
+    secure: bool = False
+    """Whether it was begun with a SIPS URI: our Contact has to be one too (sections 8.1.1.8 and 12.1.1)."""
 
     @property
     def id(self) -> DialogId:
@@ -44,14 +46,16 @@ class Dialog:
         """
         if invite.contact is None:
             raise SipParseError("the Contact field is missing")
+        routes = tuple(NameAddr.parse(item, "Record-Route") for item in invite.items("record-route"))
         return cls(
             call_id=invite.call_id,
             local=invite.to.tagged(local_tag),
             remote=invite.from_,
             remote_target=invite.contact.uri,
-            route_set=tuple(NameAddr.parse(item, "Record-Route") for item in invite.items("record-route")),
+            route_set=routes,
             remote_sequence=invite.cseq.number,
             transport=transport,
+            secure="sips" in {_scheme(invite.uri_text), (routes[0].uri if routes else invite.contact.uri).scheme},
         )
 
     def confirmed_by(self, response: Response) -> Dialog:
@@ -69,6 +73,7 @@ class Dialog:
             route_set=routes,
             local_sequence=self.local_sequence,
             transport=self.transport,
+            secure=self.secure,
         )
 
     def refresh(self, response: Response) -> None:
@@ -115,6 +120,10 @@ class Dialog:
 
 
 DEFAULT_PORTS = {"tls": 5061, "ws": 80, "wss": 443}
+
+
+def _scheme(uri: str) -> str:
+    return uri.partition(":")[0].lower()
 
 
 def _request_uri(uri: Uri) -> str:

@@ -31,6 +31,9 @@ PENALTY_S = 32.0
 """How long a server that failed comes last: 64 * T1, what a transaction takes to give up."""
 MAX_PENALTY_S = 300.0
 """The most that a Retry-After is believed."""
+LAST_TRY_S = 48.0
+"""No further server is tried once the first was so long ago, s: two that say nothing are (32 s each), and all that fail quickly.
+Whoever waits for the request waits 80 s at most; the next request begins with those that were not reached."""
 MAX_DESTINATIONS = 1024
 """Destinations whose failures are remembered."""
 
@@ -320,10 +323,19 @@ class Tries:
         self._failover = failover
         self._destination = destination
         self._left = list(candidates[:MAX_CANDIDATES])
+        self._began: float | None = None
+
+    @property
+    def untried(self) -> int:
+        """How many have not been tried."""
+        return len(self._left)
 
     def next(self, now: float) -> Address | None:
-        """The one to try now, ``None`` when all were tried: in order those without a penalty, then those whose ends soonest."""
-        if not self._left:
+        """The one to try now: in order those without a penalty, then those whose ends soonest. ``None`` when all were tried, or the
+        first one ``LAST_TRY_S`` ago.
+        """
+        self._began = now if self._began is None else self._began
+        if not self._left or now - self._began >= LAST_TRY_S:
             self.current = None
         else:
             self.current = min(self._left, key=lambda each: self._failover.until(self._destination, each, now))

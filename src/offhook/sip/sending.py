@@ -121,7 +121,7 @@ class Sending:
     def _compose(self, address: Address) -> tuple[Request, str]:
         core, dialog = self._core, self._usage.dialog
         via, branch = core.via(address)
-        contact = core.contact(address, self._contact_user) if self.method in {"INVITE", "UPDATE"} else None
+        contact = core.contact(address, self._contact_user, secure=dialog.secure) if self.method in {"INVITE", "UPDATE"} else None
         request = dialog.request(
             self.method, via=via, contact=contact, sequence=self.sequence, headers=self._headers, body=self.body
         )
@@ -135,7 +135,8 @@ class Sending:
         if self._tries is not None:
             self._tries.failed(self._core.parts.time())
         if not self._try_next():
-            self._on_failure(why)
+            untried = self._tries.untried if self._tries is not None and not self._abandoned else 0
+            self._on_failure(f"{why}; there was no time to try {untried} more of its servers" if untried else why)
 
     def _responded(self, response: Response) -> None:
         if response.status < 200:

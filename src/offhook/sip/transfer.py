@@ -90,7 +90,7 @@ class Referral:
             ("Event", f"refer;id={self._id}"),
             ("Subscription-State", state),
             ("Content-Type", "message/sipfrag;version=2.0"),
-            ("Contact", self._core.contact(self._usage.peer)),
+            ("Contact", self._core.contact(self._usage.peer, secure=self._usage.dialog.secure)),
             ("User-Agent", self._core.parts.user_agent),
         ]
         body = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n".encode()

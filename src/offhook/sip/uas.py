@@ -220,7 +220,7 @@ class Uas:
         fields: Fields = [("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
             timer = usage.refreshing.answer(server.request) if usage.refreshing is not None else []
-            fields = [("Contact", self._core.contact(usage.peer)), *timer, *fields]
+            fields = [("Contact", self._core.contact(usage.peer, secure=usage.dialog.secure)), *timer, *fields]
         if body:
             fields.append(("Content-Type", SDP))
             usage.described = body
@@ -354,7 +354,7 @@ class Uas:
     ) -> Response:
         fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
-            fields.insert(0, ("Contact", self._core.contact(usage.peer, usage.request.uri.user)))
+            fields.insert(0, ("Contact", self._core.contact(usage.peer, usage.request.uri.user, secure=usage.dialog.secure)))
         else:
             usage.server.on_ack = usage.received
         if body:
@@ -459,7 +459,7 @@ class Uas:
         fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
             timer = usage.refreshing.answer(server.request) if usage.refreshing is not None else []
-            fields = [("Contact", self._core.contact(usage.peer)), *timer, *fields]
+            fields = [("Contact", self._core.contact(usage.peer, secure=usage.dialog.secure)), *timer, *fields]
         else:
             server.on_ack = usage.received
         if body:

@@ -24,6 +24,10 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:", re.ASCII)
 _USER = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#]|%[0-9a-fA-F]{2})*", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+", re.ASCII)
 
+_BLANK = " \t\r\n"
+"""White space of a header field. There is more in Unicode, and a control character is no blank: stripped here and kept there, it
+would make a value that reads differently when it has been written."""
+
 Parameters = tuple[tuple[str, str | None], ...]
 
 
@@ -110,12 +114,12 @@ def _host(text: str, whole: str) -> str:
 
 
 def read_parameters(text: str) -> Parameters:
-    """Read ``;name=value;flag``; quoted values keep their quotes."""
+    """Read ``;name=value;flag``; quoted values keep their quotes. What has no name is passed over, as are semicolons too many."""
     found = []
     for part in _split(text, ";"):
         name, equals, value = part.partition("=")
-        if name.strip(" \t"):
-            found.append((name.strip(" \t"), value.strip(" \t") if equals else None))
+        if name.strip(_BLANK):
+            found.append((name.strip(_BLANK), value.strip(_BLANK) if equals else None))
     return tuple(found)
 
 
@@ -190,7 +194,7 @@ class NameAddr:
             HeaderError: it is none.
         """
         # The same From and To come with every message of a call: read them once.
-        return _name_addr(text, field) if len(text) <= _CACHED_CHARACTERS else cls._read(text.strip(), field)
+        return _name_addr(text, field) if len(text) <= _CACHED_CHARACTERS else cls._read(text.strip(_BLANK), field)
 
     @classmethod
     def _read(cls, text: str, field: str) -> NameAddr:
@@ -204,10 +208,10 @@ class NameAddr:
         if not bracket:
             return cls._bare(rest, field)
         inner, closing, tail = tail.partition(">")
-        tail = tail.strip()
+        tail = tail.strip(_BLANK)
         if not closing or _NOT_IN_WORDS.search(words) or (tail and not tail.startswith(";")) or _open_ended(tail):
             raise HeaderError(field, text, "an address")
-        return cls(Uri.parse(inner), name or words.strip(), read_parameters(tail))
+        return cls(Uri.parse(inner), name or words.strip(_BLANK), read_parameters(tail))
 
     @classmethod
     def _bare(cls, text: str, field: str) -> NameAddr:
@@ -215,7 +219,7 @@ class NameAddr:
         bare, semicolon, parameters = text.partition(";")
         if ">" in text or '"' in bare or "," in bare or "?" in bare or _open_ended(parameters):
             raise HeaderError(field, text, "an address")
-        return cls(Uri.parse(bare.strip()), "", read_parameters(semicolon + parameters))
+        return cls(Uri.parse(bare.strip(_BLANK)), "", read_parameters(semicolon + parameters))
 
     def __str__(self) -> str:
         name = ""
@@ -237,7 +241,7 @@ class NameAddr:
 
 @lru_cache(maxsize=1024)
 def _name_addr(text: str, field: str) -> NameAddr:
-    return NameAddr._read(text.strip(), field)
+    return NameAddr._read(text.strip(_BLANK), field)
 
 
 def is_token(text: str) -> bool:

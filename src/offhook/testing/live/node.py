@@ -98,9 +98,10 @@ class NodeProcess:
         for line in self.process.stdout:
             self.output.append(line.decode().rstrip("\n"))
 
-    def uri(self, user: str = "14155550199") -> str:
+    def uri(self, user: str = "14155550199", transport: str = "udp") -> str:
         """Whom to call."""
-        return f"sip:{user}@{LOOPBACK}:{self.sip_port}"
+        port = self.tls_port if transport == "tls" else self.sip_port
+        return f"sip:{user}@{LOOPBACK}:{port}" + ("" if transport == "udp" else f";transport={transport}")
 
     @property
     def tls_port(self) -> int:

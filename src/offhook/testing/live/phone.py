@@ -55,14 +55,14 @@ def call(target: str, *, keys: str = "", limit_s: float = 20.0, **more: Any) -> 
 
 
 @asynccontextmanager
-async def a_phone() -> AsyncIterator[Phone]:
-    """A phone on free ports."""
+async def a_phone(**more: Any) -> AsyncIterator[Phone]:
+    """A phone on free ports; ``more`` is for its ``Stack``: TLS, whom it asks for names."""
     clock, ids = Clock(), Ids()
     media = Media(ports=PORTS, host=LOOPBACK, clock=clock)
     await media.start()
     try:
         stack = Stack(
-            host=LOOPBACK, port=0, ids=ids, clock=clock, on_invite=lambda invite: invite.refuse(486), user_agent="tests"
+            host=LOOPBACK, port=0, ids=ids, clock=clock, on_invite=lambda invite: invite.refuse(486), user_agent="tests", **more
         )
         await stack.start()
         try:
