@@ -89,6 +89,25 @@ def test_what_is_no_address_is_refused(text) -> None:
         NameAddr.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("<cid:x@y>;;;;a=b", (("a", "b"),)),
+        ("cid:x@y;;;;a=b;", (("a", "b"),)),
+        ("<sip:a@b> ; ;;tag = t;=u", (("tag", "t"),)),
+        ("<sip:a@b>;\x0b;", (("\x0b", None),)),
+        ("<sip:a@b>;x=\x85", (("x", "\x85"),)),
+        ('<sip:a@b>;;x=";;"', (("x", '";;"'),)),
+    ],
+)
+def test_semicolons_too_many_are_passed_over_and_what_is_read_stays_the_same_when_written(text, parameters) -> None:
+    """Also where a parameter is a character that Unicode calls a blank, and SIP does not."""
+    value = NameAddr.parse(text)
+    assert value.parameters == parameters
+    assert NameAddr.parse(str(value)) == value
+    assert str(NameAddr.parse(str(value))) == str(value)
+
+
 def test_lists_are_split_outside_quotes_and_brackets() -> None:
     assert split_list('"a, b" <sip:c,d@e>, <sip:f@g>;x="1,2" ,, h') == ['"a, b" <sip:c,d@e>', '<sip:f@g>;x="1,2"', "h"]
     assert split_list('"a\\", b" <sip:c@d>, e') == ['"a\\", b" <sip:c@d>', "e"]

@@ -29,11 +29,13 @@ MAX_CANDIDATES = 32
 """Addresses that one search yields."""
 PENALTY_S = 32.0
 """How long a server that failed comes last: 64 * T1, what a transaction takes to give up."""
+SILENCE_PENALTY_S = 120.0
+"""And one that said nothing for all of that time: longer than two such waits, or the third server would never be come to."""
 MAX_PENALTY_S = 300.0
 """The most that a Retry-After is believed."""
 LAST_TRY_S = 48.0
 """No further server is tried once the first was so long ago, s: two that say nothing are (32 s each), and all that fail quickly.
-Whoever waits for the request waits 80 s at most; the next request begins with those that were not reached."""
+Whoever waits for the request waits 80 s at most; the next request begins with those that have not failed."""
 MAX_DESTINATIONS = 1024
 """Destinations whose failures are remembered."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from offhook.sip.digest import authorize, choose
 from offhook.sip.headers import Address
 from offhook.sip.invite import InviteDialog, Phase
-from offhook.sip.locating import Tries
+from offhook.sip.locating import SILENCE_PENALTY_S, Tries
 from offhook.sip.message import Fields, Request, Response
 from offhook.sip.transaction import ClientTransaction, InviteClient, NonInviteClient
 
@@ -129,11 +129,12 @@ class Sending:
 
     def _failed(self, why: str) -> None:
         by_udp, self._by_udp = self._by_udp, None
-        if by_udp is not None and not self._abandoned and not why.startswith("timeout"):
+        silent = why.startswith("timeout")
+        if by_udp is not None and not self._abandoned and not silent:
             self._launch(by_udp, free_choice=False)
             return
         if self._tries is not None:
-            self._tries.failed(self._core.parts.time())
+            self._tries.failed(self._core.parts.time(), SILENCE_PENALTY_S if silent else None)
         if not self._try_next():
             untried = self._tries.untried if self._tries is not None and not self._abandoned else 0
             self._on_failure(f"{why}; there was no time to try {untried} more of its servers" if untried else why)
