@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from strangers import Kamailio, Linphone, Rtpengine, Sipp, Softphone
+from strangers import Kamailio, Linphone, Papers, Rtpengine, Sipp, Softphone
 
 from offhook.testing.live import Customer, NodeProcess, Reply, document, samples_of, sweep_wav
 
@@ -36,11 +36,20 @@ def _customer() -> Iterator[Customer]:
 
 
 @pytest.fixture(scope="session")
-def node(_customer: Customer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
+    """The authority that all of this folder believe in when they speak TLS."""
+    return Papers(tmp_path_factory.mktemp("papers"))
+
+
+@pytest.fixture(scope="session")
+def node(_customer: Customer, papers: Papers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A node that asks the customer's /answer and tells /hangup, for all tests of this folder."""
     started = NodeProcess(
         tmp_path_factory.mktemp("node") / "data",
         *("--answer-url", _customer.url("/answer"), "--hangup-url", _customer.url("/hangup")),
+        sip_tls="0",
+        tls_certificate=str(papers.local),
+        tls_authorities=str(papers.authority),
     )
     yield started
     assert started.stop() == 0, started.log.read_text()[-3000:]
@@ -127,12 +136,15 @@ def rtpengine(opened: ExitStack, tmp_path: Path) -> Rtpengine:
 
 
 @pytest.fixture
-def edge(node: NodeProcess, opened: ExitStack, tmp_path: Path) -> Callable[..., Kamailio]:
-    """Start a Kamailio in front of the node: ``inside`` is the transport between them, ``relay`` an rtpengine's port."""
+def edge(node: NodeProcess, papers: Papers, opened: ExitStack, tmp_path: Path) -> Callable[..., Kamailio]:
+    """Start a Kamailio in front of the node: ``inside`` is the transport between them, ``outside`` that of the callers, ``relay``
+    an rtpengine's port.
+    """
 
-    def start(inside: str, relay: int | None = None, **more: bool) -> Kamailio:
-        way = "" if inside == "udp" else f";transport={inside}"
-        started = Kamailio.edge(tmp_path / "edge", f"sip:127.0.0.1:{node.sip_port}{way}", relay=relay, **more)
+    def start(inside: str, relay: int | None = None, *, outside: str = "udp", sound_only: bool = False) -> Kamailio:
+        target = node.uri(transport=inside).replace("14155550199@", "")
+        known = papers if "tls" in {inside, outside} else None
+        started = Kamailio.edge(tmp_path / "edge", target, relay=relay, sound_only=sound_only, papers=known)
         opened.callback(started.close)
         return started
 
@@ -143,8 +155,8 @@ def edge(node: NodeProcess, opened: ExitStack, tmp_path: Path) -> Callable[..., 
 def proxy(opened: ExitStack, tmp_path: Path) -> Callable[..., Kamailio]:
     """Start a Kamailio that phones register with, and that challenges callers."""
 
-    def start(relay: int | None = None) -> Kamailio:
-        started = Kamailio.proxy(tmp_path / "proxy", relay=relay)
+    def start(relay: int | None = None, **more: object) -> Kamailio:
+        started = Kamailio.proxy(tmp_path / "proxy", relay=relay, **more)  # type: ignore[arg-type]
         opened.callback(started.close)
         return started
 

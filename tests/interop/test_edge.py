@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from strangers import Kamailio, Rtpengine, Samples, Softphone, touch_tones
+from strangers import Kamailio, Papers, Rtpengine, Samples, Softphone, touch_tones
 
 from offhook.testing.live import Customer, NodeProcess, document, likeness
 
-WAYS = [("udp", "udp"), ("tcp", "tcp"), ("udp", "tcp"), ("tcp", "udp")]
+WAYS = [("udp", "udp"), ("tcp", "tcp"), ("udp", "tcp"), ("tcp", "udp"), ("tls", "tls"), ("tls", "udp"), ("udp", "tls")]
 """The caller's transport and the node's. Where they differ, Kamailio records itself twice."""
 
 
 @pytest.mark.parametrize(
-    ("outside", "inside", "relayed"), [(*WAYS[0], False), (*WAYS[1], False), (*WAYS[2], True), (*WAYS[3], True)]
+    ("outside", "inside", "relayed"), [(*WAYS[0], False), (*WAYS[1], False), (*WAYS[2], True), (*WAYS[3], True), (*WAYS[4], True)]
 )
 def test_prompt_hold_resume_keys_and_the_node_s_bye(
     outside: str,
@@ -25,12 +25,14 @@ def test_prompt_hold_resume_keys_and_the_node_s_bye(
     menu: Customer,
     edge: Callable[..., Kamailio],
     softphone: Callable[..., Softphone],
+    papers: Papers,
     prompt: Samples,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Directly, and with a media relay between."""
+    """Directly, and with a media relay between. Where the caller's signalling is secret, so is the sound."""
     relay: Rtpengine | None = request.getfixturevalue("rtpengine") if relayed else None
-    kamailio, phone = edge(inside, None if relay is None else relay.port), softphone()
+    kamailio = edge(inside, None if relay is None else relay.port, outside=outside)
+    phone = softphone(papers=papers, sealed=outside == "tls")
     phone.do("dial", uri=kamailio.uri("14155550199", outside))
     phone.wait_for("established")
     assert likeness(prompt, phone.hears(0.8)) > 0.97
@@ -46,14 +48,15 @@ def test_prompt_hold_resume_keys_and_the_node_s_bye(
     agreed = [row.facts for row in node.timeline(chosen["CallUUID"]) if row.kind == "media-agreed"]
     assert [each["direction"] for each in agreed] == ["sendrecv", "recvonly", "sendrecv"]
     assert [relay is not None and relay.relays(str(each["remote"])) for each in agreed] == [relayed] * 3
+    assert {str(each.get("srtp") or "")[:6] for each in agreed} == {"AES_CM" if outside == "tls" else ""}
     assert (kamailio.passed("INVITE"), kamailio.passed("ACK"), kamailio.passed("BYE")) == (3, 3, 1)
 
 
 @pytest.mark.parametrize(("outside", "inside"), WAYS)
 def test_the_caller_hangs_up(
-    outside: str, inside: str, menu: Customer, edge: Callable[..., Kamailio], softphone: Callable[..., Softphone]
+    outside: str, inside: str, menu: Customer, edge: Callable[..., Kamailio], softphone: Callable[..., Softphone], papers: Papers
 ) -> None:
-    kamailio, phone = edge(inside), softphone()
+    kamailio, phone = edge(inside, outside=outside), softphone(papers=papers)
     phone.do("dial", uri=kamailio.uri("14155550199", outside))
     phone.wait_for("established")
     phone.do("hang_up")

@@ -6,17 +6,25 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from strangers import Linphone, Samples, heard
+from strangers import Linphone, Papers, Samples, heard
 
 from offhook.testing.live import Customer, NodeProcess, a_phone, likeness, samples_of
 
 
-@pytest.mark.parametrize(("transport", "codec"), [("udp", "PCMA"), ("tcp", "opus")])
+@pytest.mark.parametrize(("transport", "codec"), [("udp", "PCMA"), ("tcp", "opus"), ("tls", "PCMU")])
 def test_it_hears_the_prompt_holds_resumes_and_its_keys_arrive(
-    transport: str, codec: str, node: NodeProcess, menu: Customer, linphone: Callable[..., Linphone], prompt: Samples
+    transport: str,
+    codec: str,
+    node: NodeProcess,
+    menu: Customer,
+    linphone: Callable[..., Linphone],
+    papers: Papers,
+    prompt: Samples,
 ) -> None:
-    phone = linphone(codec=codec)
-    phone.type(f"call {node.uri()}" + ("" if transport == "udp" else f";transport={transport}"))
+    """By TLS it believes the node's authority and nobody else, and sends no sound in clear."""
+    phone = linphone(codec=codec, papers=papers, sealed=transport == "tls")
+    # Its TLS library knows certificates of names only, not of addresses.
+    phone.type(f"call {node.uri(transport=transport).replace('127.0.0.1', 'localhost' if transport == 'tls' else '127.0.0.1')}")
     phone.wait_for("Media streams established")
     # The first second of Opus is distorted in its recording; other phones hear the same stream well from the first frame on.
     assert likeness(prompt, phone.hears(1.9)[-6400:]) > 0.9
@@ -33,11 +41,12 @@ def test_it_hears_the_prompt_holds_resumes_and_its_keys_arrive(
     agreed = [row.facts for row in node.timeline(chosen["CallUUID"]) if row.kind == "media-agreed"]
     assert [each["direction"] for each in agreed] == ["sendrecv", "recvonly", "sendrecv"]
     assert {str(each["codec"]).partition("/")[0] for each in agreed} == {codec}
+    assert {str(each.get("srtp") or "")[:6] for each in agreed} == {"AES_CM" if transport == "tls" else ""}
 
 
 def test_it_hangs_up(transport: str, node: NodeProcess, menu: Customer, linphone: Callable[..., Linphone]) -> None:
     phone = linphone()
-    phone.type(f"call {node.uri()}" + ("" if transport == "udp" else f";transport={transport}"))
+    phone.type(f"call {node.uri(transport=transport)}")
     phone.wait_for("connected")
     phone.type("terminate")
     [hangup] = menu.wait_for("/hangup")

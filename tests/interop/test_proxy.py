@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from strangers import Kamailio, Softphone, heard
+from strangers import Kamailio, Papers, Softphone, heard
 
 from offhook.audio import Playlist, Track
 from offhook.clock import Clock
 from offhook.events import Event, MediaAgreed
-from offhook.legs import NotAnswered, OutgoingLeg
+from offhook.legs import NotAnswered, OutgoingLeg, Terms
 from offhook.media import Clips, nothing_fetched
-from offhook.sip import Credentials
+from offhook.sip import Credentials, Tls, TlsFiles
 from offhook.testing.live import a_phone, likeness, samples_of, sweep_wav
 
 CALLEE = "callee"
@@ -47,24 +47,31 @@ async def until(reached: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize(("transport", "relayed"), [("udp", False), ("udp", True), ("tcp", True)])
+@pytest.mark.parametrize(("transport", "relayed"), [("udp", False), ("udp", True), ("tcp", True), ("tls", True)])
 def test_sound_keys_hold_and_the_callee_s_bye(
     transport: str,
     relayed: bool,
     proxy: Callable[..., Kamailio],
     softphone: Callable[..., Softphone],
     speech: bytes,
+    papers: Papers,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    kamailio = proxy(request.getfixturevalue("rtpengine").port if relayed else None)
-    phone = softphone(user=CALLEE, server=f"127.0.0.1:{kamailio.port}", transport=transport)
+    """With TLS both of us are certified, believe nobody else, and seal the sound."""
+    secret = transport == "tls"
+    kamailio = proxy(request.getfixturevalue("rtpengine").port if relayed else None, papers=papers if secret else None)
+    phone = softphone(
+        user=CALLEE, server=kamailio.at(transport), transport=transport, papers=papers, reachable=True, sealed=secret
+    )
+    ways = {"tls": Tls(TlsFiles(papers.local, None, papers.authority)), "tls_port": 0}
+    terms = Terms(srtp="required" if secret else "optional")
     (tmp_path / "theirs.raw").write_bytes(speech[44:])
     events: list[Event] = []
 
     async def scene() -> None:
-        async with a_phone() as ours, asyncio.timeout(LIMIT_S):
-            async with ours.dial(kamailio.uri(CALLEE, transport), credentials=TRUNK, observe=events.append) as leg:
+        async with a_phone(**ways) as ours, asyncio.timeout(LIMIT_S):
+            async with ours.dial(kamailio.uri(CALLEE, transport), credentials=TRUNK, observe=events.append, terms=terms) as leg:
                 await asyncio.to_thread(phone.wait_for, "called")
                 await asyncio.wait_for(leg.rang.wait(), 10)
                 await asyncio.to_thread(phone.do, "answer")

@@ -136,9 +136,9 @@ def test_a_caller_gives_up_while_it_rings(transport: str, menu: Customer, sipp: 
 def test_a_caller_gives_up_before_the_answer_url_has_answered(
     transport: str, menu: Customer, sipp: Callable[..., Sipp], end: RtpEnd
 ) -> None:
-    menu.says("/answer", Reply(b"<Response/>", delay_s=8))
+    menu.says("/answer", Reply(b"<Response/>", delay_s=90))
     sipp("cancel_at_once.xml", transport=transport, rtp_port=end.port).succeeded()
-    [hangup] = menu.wait_for("/hangup", timeout_s=6)  # nobody waits for the document any more
+    [hangup] = menu.wait_for("/hangup", timeout_s=30)  # nobody waits for the document any more
     assert (hangup["HangupSource"], hangup["HangupCause"]) == ("Caller", "ORIGINATOR_CANCEL")
 
 

@@ -333,8 +333,8 @@ class Tries:
         return len(self._left)
 
     def next(self, now: float) -> Address | None:
-        """The one to try now: in order those without a penalty, then those whose ends soonest. ``None`` when all were tried, or the
-        first one ``LAST_TRY_S`` ago.
+        """The one to try now: in order those without a penalty, then those whose ends soonest. ``None`` when all were tried, or
+        the first one ``LAST_TRY_S`` ago.
         """
         self._began = now if self._began is None else self._began
         if not self._left or now - self._began >= LAST_TRY_S:

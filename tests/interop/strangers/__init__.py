@@ -3,6 +3,8 @@
 from strangers.kamailio import Kamailio
 from strangers.linphone import Linphone
 from strangers.listening import heard
+from strangers.names import Names
+from strangers.papers import Papers
 from strangers.programs import Loopback, needed
 from strangers.rtp import RtpEnd, Samples, parted, samples, sounding, touch_tones
 from strangers.rtpengine import Rtpengine
@@ -15,6 +17,8 @@ __all__ = [
     "Kamailio",
     "Linphone",
     "Loopback",
+    "Names",
+    "Papers",
     "RtpEnd",
     "Rtpengine",
     "Samples",

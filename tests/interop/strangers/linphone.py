@@ -8,17 +8,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from strangers.papers import Papers
 from strangers.programs import LOOPBACK, Loopback, free_ports, needed
 
 SETTINGS = """[sip]
 sip_port={port}
 sip_tcp_port={port}
-sip_tls_port=0
+sip_tls_port={tls}
 bind_address={host}
 contact="{user}" <sip:{user}@{host}:{port}>
 guess_hostname=0
 use_ipv6=0
 register_only_when_network_is_up=0
+media_encryption={encryption}
+media_encryption_mandatory={sealed}
+root_ca={authority}
+verify_server_certs=1
+verify_server_cn=1
 [net]
 dns_srv_enabled=0
 [rtp]
@@ -41,16 +47,30 @@ class Linphone(Loopback):
     Args:
         speaks: the WAV file that it says; it hears nothing either where there is none.
         answers: whether it takes calls by itself.
+        papers: whom it believes when it connects by TLS; it takes no such connections.
+        sealed: whether it sends and takes SRTP (SDES) and nothing else.
     """
 
     def __init__(
-        self, folder: Path, speaks: Path, *, user: str = "14155550111", codec: str = "PCMU", answers: bool = False
+        self,
+        folder: Path,
+        speaks: Path,
+        *,
+        user: str = "14155550111",
+        codec: str = "PCMU",
+        answers: bool = False,
+        papers: Papers | None = None,
+        sealed: bool = False,
     ) -> None:
         program = needed("linphonec", "linphone-cli")
         self.port = free_ports()
         folder.mkdir(parents=True, exist_ok=True)
         settings = folder / "linphonerc"
-        settings.write_text(SETTINGS.format(port=self.port, media=self.port + 2, host=LOOPBACK, user=user) + _codecs(codec))
+        secret = {"authority": "" if papers is None else papers.authority, "tls": 0 if papers is None else -1}
+        secret |= {"encryption": "srtp" if sealed else "none", "sealed": int(sealed)}
+        settings.write_text(
+            SETTINGS.format(port=self.port, media=self.port + 2, host=LOOPBACK, user=user, **secret) + _codecs(codec)
+        )
         self._heard = folder / "heard.wav"
         self._rate_hz = CODECS[codec][0]
         (folder / ".local/share/linphone").mkdir(parents=True, exist_ok=True)  # it cannot make the folders of its database

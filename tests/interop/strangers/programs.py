@@ -24,12 +24,21 @@ _blocks = itertools.count(os.getpid())
 
 def needed(program: str, package: str) -> str:
     """Where a program is. The test is skipped where it is not installed, and fails where all peers are required to be."""
-    found = shutil.which(program)
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if found is None:
         if os.environ.get("OFFHOOK_REQUIRE_PEERS"):
             pytest.fail(f"{program} is missing, and OFFHOOK_REQUIRE_PEERS is set")
         pytest.skip(f"{program} is not installed (Debian: {package}; .ci/run installs it)")
     return found
+
+
+def needed_file(pattern: str, package: str) -> None:
+    """The same for a part of a program that is a package of its own: a file of an absolute path with wildcards."""
+    if any(Path("/").glob(pattern.lstrip("/"))):
+        return
+    if os.environ.get("OFFHOOK_REQUIRE_PEERS"):
+        pytest.fail(f"{pattern} is missing, and OFFHOOK_REQUIRE_PEERS is set")
+    pytest.skip(f"{pattern} is not installed (Debian: {package}; .ci/run installs it)")
 
 
 def free_ports(count: int = _BLOCK) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from strangers.commanded import Commanded
+from strangers.papers import Papers
 from strangers.programs import LOOPBACK, free_ports
 
 PROGRAM = Path(__file__).parent / "softphone_process.py"
@@ -24,6 +25,9 @@ class Softphone(Commanded):
     Args:
         server: ``host:port`` of its registrar; without one it only calls.
         transport: that of its registration; of calls, the URI says.
+        papers: whom it believes when it connects by TLS; else anybody.
+        reachable: whether it has a certificate of theirs and takes TLS connections, on the port after its own.
+        sealed: whether it sends and takes SRTP (SDES) and nothing else.
     """
 
     def __init__(
@@ -34,6 +38,9 @@ class Softphone(Commanded):
         server: str | None = None,
         transport: str = "udp",
         codec: str = "pcmu",
+        papers: Papers | None = None,
+        reachable: bool = False,
+        sealed: bool = False,
     ) -> None:
         pytest.importorskip("baresip")
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +54,8 @@ class Softphone(Commanded):
             "codec": codec,
             "listen": f"{LOOPBACK}:{free_ports()}",
             "heard": str(self._heard),
+            "settings": _tls(papers, reachable=reachable),
+            "parameters": ["mediaenc=srtp-mand"] if sealed else [],
         }
         super().__init__([sys.executable, str(PROGRAM), json.dumps(wishes)], folder / f"{user}.log")
 
@@ -76,3 +85,11 @@ class Softphone(Commanded):
                 quiet_since, loud = time.monotonic(), now
             assert time.monotonic() < until, "the sound goes on"
             time.sleep(0.02)
+
+
+def _tls(papers: Papers | None, *, reachable: bool) -> list[str]:
+    """Lines of its configuration."""
+    if papers is None:
+        return []
+    own = [f"sip_certificate {papers.local}"] if reachable else []
+    return [f"sip_cafile {papers.authority}", "sip_verify_server yes", *own]

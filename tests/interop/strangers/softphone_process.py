@@ -81,7 +81,7 @@ class Process:
 
 async def main(wishes: dict[str, Any]) -> None:
     runtime = Runtime()
-    settings = f"sip_listen {wishes['listen']}\nrtp_ports 15000-15398\n"
+    settings = "\n".join([f"sip_listen {wishes['listen']}", "rtp_ports 15000-15398", *wishes["settings"], ""])
     await runtime.start(Config(net_interface="127.0.0.1", audio_driver="aumem", extra_config_text=settings))
     try:
         account = Account(
@@ -91,6 +91,7 @@ async def main(wishes: dict[str, Any]) -> None:
             reg_interval=600 if wishes["register"] else 0,
             transport=wishes["transport"],
             audio_codecs=(wishes["codec"],),
+            extra_params=tuple(wishes["parameters"]),
         )
         agent = await UserAgent.create(runtime, account)
         process = Process(runtime, agent, Path(wishes["heard"]))

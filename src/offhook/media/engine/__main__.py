@@ -31,8 +31,10 @@ def run(engine: Engine) -> None:
             engine.pacing.restart(time.monotonic_ns())
             _tick_while_there_are_legs(engine, commands)
             gc.collect()
-        commands.obey(engine.control.wait(_IDLE_S if engine.busy else None))
+        # Before the wait, not after it: a switch that was told of too many legs sends nothing until it hears that they have gone.
         engine.idle()
+        commands.obey(engine.control.wait(_IDLE_S if engine.busy else None))
+        engine.control.flush()
 
 
 def _tick_while_there_are_legs(engine: Engine, commands: Commands) -> None:
