@@ -9,6 +9,7 @@ from pathlib import Path
 
 from strangers.programs import LOOPBACK, Loopback, free_ports, needed
 
+
 class Names(Loopback):
     """A name server on loopback.
 
