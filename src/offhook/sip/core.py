@@ -229,8 +229,8 @@ class Core:
         return f"SIP/2.0/{address.transport.upper()} {shown}:{port};branch={branch};rport", branch
 
     def contact(self, address: Address, user: str | None = None, *, secure: bool = False) -> str:
-        """Our Contact, as ``address`` reaches us: a SIPS URI where a ``secure`` dialog has come by TLS, which needs no more words to
-        say so (RFC 5630 section 3.1.4).
+        """Our Contact, as ``address`` reaches us: a SIPS URI where a ``secure`` dialog has come by TLS, which needs no more words
+        to say so (RFC 5630 section 3.1.4).
         """
         host, port = self.parts.local(address)
         kind = "ws" if address.transport == "wss" else address.transport  # a URI knows no other word (RFC 7118 section 5.2.3)
