@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from offhook.testing.live import Customer, NodeProcess
+from offhook.testing.live import Customer, NodeProcess, free_port
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +55,29 @@ def start_node(tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Start an example, with options and environment variables; returns its port. What it prints is in ``NAME.log``."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def run(name: str, *arguments: str, **environment: str) -> int:
+        port = free_port()
+        with (tmp_path / f"{name}.log").open("ab") as log:
+            command = [sys.executable, str(EXAMPLES / name / "app.py"), "--port", str(port), *arguments]
+            running.append(subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment}))
+        for _ in range(400):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return port
+            time.sleep(0.05)
+        raise AssertionError((tmp_path / f"{name}.log").read_text())
+
+    yield run
+    for each in running:
+        each.terminate()
+        each.wait(5)
 
 
 def _needs(program: str) -> str:

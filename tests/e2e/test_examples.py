@@ -1,46 +1,24 @@
-"""The examples do what their first lines say: each runs as a program, and a phone calls it through a node."""
+"""The examples do what their first lines say: each runs as a program, and a phone calls it through a node.
+
+Those that connect calls are in ``test_dial_examples.py``.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from offhook.legs import NotAnswered
-from offhook.testing.live import NodeProcess, a_phone, call, free_port
+from offhook.testing.live import NodeProcess, a_phone, call
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Start = Callable[..., int]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start an example; returns its port."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def run(name: str, *arguments: str) -> int:
-        port = free_port()
-        with (tmp_path / f"{name}.log").open("wb") as log:
-            command = [sys.executable, str(EXAMPLES / name / "app.py"), "--port", str(port), *arguments]
-            running.append(subprocess.Popen(command, stdout=log, stderr=log))
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return port
-            time.sleep(0.05)
-        raise AssertionError((tmp_path / f"{name}.log").read_text())
-
-    yield run
-    for each in running:
-        each.terminate()
-        each.wait(5)
 
 
 def _routed(node: NodeProcess, number: str, port: int, path: str = "/answer") -> str:
@@ -87,29 +65,6 @@ def test_the_announcement_is_heard_before_an_answer_that_never_comes(node: NodeP
 
     assert asyncio.run(story()) > -30
     assert _ended(node, "15551000003") == (3010, "Answer XML")
-
-
-@pytest.mark.parametrize(
-    ("number", "options", "status", "code"),
-    [
-        ("15551000004", ["--open", "0", "--close", "0"], 486, 3010),
-        ("15551000014", ["--open", "0", "--close", "24", "--block", "14155550100"], 603, 3020),
-    ],
-    ids=["at night", "blocked"],
-)
-def test_who_calls_at_the_wrong_time_or_is_unwelcome_is_refused(
-    number: str, options: list[str], status: int, code: int, node: NodeProcess, start: Start
-) -> None:
-    refused = call(_routed(node, number, start("after-hours", *options)))
-    assert isinstance(refused, NotAnswered)
-    assert refused.status == status
-    assert _ended(node, number) == (code, "Answer XML")
-
-
-def test_who_calls_in_time_is_spoken_to(node: NodeProcess, start: Start) -> None:
-    ending = call(_routed(node, "15551000005", start("after-hours", "--open", "0", "--close", "24")))
-    assert not isinstance(ending, NotAnswered)
-    assert _ended(node, "15551000005") == (4010, "Plivo")
 
 
 def test_a_caller_is_on_hold_until_somebody_is_free(node: NodeProcess, start: Start) -> None:

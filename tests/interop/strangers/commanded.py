@@ -31,7 +31,7 @@ class Commanded(Loopback):
         done = self.wait_for(f"done {what}")
         assert "error" not in done, f"{what}: {done['error']}\n{self.said()}"
 
-    def wait_for(self, event: str, timeout_s: float = 20.0, **facts: Any) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout_s: float = 60.0, **facts: Any) -> dict[str, Any]:
         """Wait for the next event of that name, and with these facts, that nobody has waited for yet."""
         until = time.monotonic() + timeout_s
         while True:
@@ -42,6 +42,16 @@ class Commanded(Loopback):
             self.running()
             assert time.monotonic() < until, f"no {event} {facts or ''}:\n{self.said()}"
             time.sleep(0.01)
+
+    def happened(self) -> list[str]:
+        """The names of what has happened up to now and nobody has waited for."""
+        self._take()
+        return [each["event"] for each in self.events]
+
+    def forget(self) -> None:
+        """Wait for nothing that has happened up to now."""
+        self.happened()
+        self.events.clear()
 
     def _take(self) -> None:
         with self.log.open("rb") as file:

@@ -23,6 +23,7 @@ class Softphone(Commanded):
     ``resume``, ``hang_up``.
 
     Args:
+        password: for its registrar.
         server: ``host:port`` of its registrar; without one it only calls.
         transport: that of its registration; of calls, the URI says.
         papers: whom it believes when it connects by TLS; else anybody.
@@ -35,6 +36,7 @@ class Softphone(Commanded):
         folder: Path,
         *,
         user: str = "14155550100",
+        password: str = "",
         server: str | None = None,
         transport: str = "udp",
         codec: str = "pcmu",
@@ -48,6 +50,7 @@ class Softphone(Commanded):
         self._heard.touch()
         wishes = {
             "user": user,
+            "password": password,
             "domain": server or LOOPBACK,
             "register": server is not None,
             "transport": transport,

@@ -87,7 +87,7 @@ async def main(wishes: dict[str, Any]) -> None:
         account = Account(
             user=wishes["user"],
             domain=wishes["domain"],
-            password="",
+            password=wishes["password"],
             reg_interval=600 if wishes["register"] else 0,
             transport=wishes["transport"],
             audio_codecs=(wishes["codec"],),
