@@ -233,6 +233,8 @@ _BY_Q850 = {
     **dict.fromkeys((58, 65, 79, 88), 5020),
     102: 3070,
 }
+_PASSED_ON = {404: 1, 480: 18, 484: 28, 486: 17, 600: 17, 603: 21, 604: 1}
+"""Final responses that mean the same to a caller who was never answered because of them, with their Q.850 causes."""
 _USER_DECIDED = frozenset({486, 600, 603})
 
 
@@ -247,7 +249,8 @@ def from_refusal(status: int, q850: int | None = None) -> Ending:
     if q850 in _BY_Q850:
         code = _BY_Q850[q850]
     source = Source.CALLEE if status in _USER_DECIDED else Source.CARRIER
-    return ending(code, telephony, source)
+    sip_status, reason = (status, _PASSED_ON[status]) if status in _PASSED_ON else (480, 41)
+    return ending(code, telephony, source, sip_status=sip_status, q850=reason)
 
 
 NO_REPLY = ending(3070, "RECOVERY_ON_TIMER_EXPIRE", Source.CARRIER)

@@ -498,7 +498,8 @@ async def test_number_name_and_headers(world: World) -> None:
     assert (dict(first.headers), first.raw_headers) == ({"a": "1", "b": "3"}, True)
     assert (second.kind, second.from_number, second.caller_name) == ("user", "14155550100", "Ann")
     assert (second.username, second.password, dict(second.headers)) == ("u", "secret-word", {"c": "4"})
-    assert (third.from_number, third.caller_name) == ("", "")
+    assert (third.withheld, third.caller_name) == (True, "")
+    assert [each.from_number for each in world.ledger.records if each.parent_call_uuid][-1] == "anonymous"
     assert "secret-word" not in repr(second)
 
 

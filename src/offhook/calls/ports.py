@@ -177,7 +177,9 @@ class Order:
     target: str
     """Digits with country code; or a SIP URI, or the bare name of an endpoint."""
     from_number: str
-    """Digits with country code, or ``sip:user@domain``; empty: withheld."""
+    """Digits with country code, or ``sip:user@domain``."""
+    withheld: bool = False
+    """Number and name are only for a carrier that asserts them (RFC 3325)."""
     caller_name: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Custom header fields, without their prefix."""

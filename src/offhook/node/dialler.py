@@ -104,14 +104,14 @@ class Dialler:
         placed = dialling_number(
             *(stack, media, self._telephony.trunks, order.target),
             ids=self._ids,
-            caller=_user(order.from_number) or "anonymous",
+            caller=_user(order.from_number),
             domain=self._settings.sip_domain,
             headers=_custom(order),
             observe=observe,
             terms=self._terms,
             signer=self._telephony.signer if order.from_number.isdigit() else None,
             name=order.caller_name,
-            withheld=not order.from_number,
+            withheld=order.withheld,
             kind="whatsapp" if order.whatsapp else None,
         )
         try:
@@ -215,7 +215,7 @@ class Dialler:
 
     def _caller(self, order: Order, host: str) -> tuple[NameAddr, list[tuple[str, str]]]:
         """From, and what goes with it."""
-        if not order.from_number:
+        if order.withheld:
             return ANONYMOUS, [PRIVACY]
         if order.from_number.startswith(("sip:", "sips:")):
             uri = Uri.parse(order.from_number)

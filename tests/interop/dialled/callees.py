@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -36,6 +37,7 @@ CSeq: {sequence} {method}
 Max-Forwards: 70
 {more}Content-Length: [len]
 """
+_INVITE = re.compile(r"^(INVITE .*?)\r?\n\r?\n", re.DOTALL | re.MULTILINE)
 SILENT_PORT = 14_000
 """Nobody reads there; in the descriptions of those who send no sound."""
 
@@ -105,11 +107,12 @@ class Callee:
         file = folder / f"{name}.xml"
         file.write_text(scenario(*steps))
         self._log = (folder / f"{name}.log").open("wb")
-        self._errors = folder / f"{name}.errors"
+        self._errors, self._messages = folder / f"{name}.errors", folder / f"{name}.messages"
         self._process = subprocess.Popen(
             [
                 *(program, "-sf", str(file), "-i", LOOPBACK, "-p", str(port), "-nostdin", "-mi", LOOPBACK),
                 *("-trace_err", "-error_file", str(self._errors), "-aa", "-nd"),
+                *("-trace_msg", "-message_file", str(self._messages)),
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -120,6 +123,14 @@ class Callee:
     def user(self) -> str:
         """As an element of ``Dial``."""
         return f"sip:{self.name}@{LOOPBACK}:{self.port}"
+
+    def invites(self) -> list[dict[str, str]]:
+        """The INVITEs that came: the header fields of each, the last of a name, and its request URI as ``target``."""
+        found = []
+        for line, *head in (each.splitlines() for each in _INVITE.findall(self._messages.read_text(errors="replace"))):
+            fields = dict(field.split(": ", 1) for field in head if ": " in field)
+            found.append({"target": line.split()[1], **fields})
+        return found
 
     def troubles(self) -> str:
         """What sipp did not expect."""

@@ -62,9 +62,7 @@ class Branch:
         self._finished = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._timeline = call.timeline_of(self.uuid)
-        self.live = bookkeeping.leg_of(
-            call.live, self.uuid, target.order.from_number or "anonymous", target.shown, call.tools.clock.wall()
-        )
+        self.live = bookkeeping.leg_of(call.live, self.uuid, target.caller, target.shown, call.tools.clock.wall())
 
     @property
     def answered(self) -> bool:

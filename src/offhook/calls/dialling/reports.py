@@ -53,7 +53,7 @@ class Reports:
             "DialBLegStatus": "connected" if action == "digits" else action,
             "DialALegUUID": self._call.uuid,
             "DialBLegUUID": branch.uuid if known else "",
-            "DialBLegFrom": order.from_number or "anonymous",
+            "DialBLegFrom": target.caller,
             "DialBLegTo": target.shown,
             "DialBLegPosition": str(target.position),
             "DialBLegBillRate": NO_PRICE,

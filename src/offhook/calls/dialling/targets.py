@@ -35,6 +35,11 @@ class Target:
     """They go as tones, whatever was agreed."""
 
     @property
+    def caller(self) -> str:
+        """Who calls, as web hooks name it."""
+        return "anonymous" if self.order.withheld else self.order.from_number
+
+    @property
     def shown(self) -> str:
         """As web hooks name it."""
         target = self.order.target
@@ -64,11 +69,14 @@ def _order(dial: Dial, child: Number | User, facts: Facts) -> Order:
     whatsapp = dial.call_type == "whatsapp"
     text = child.number if isinstance(child, Number) else child.target
     number = isinstance(child, Number) or (whatsapp and _NUMBER.fullmatch(text) is not None)
+    caller_id = child.caller_id or dial.caller_id
+    withheld = caller_id is not None and caller_id.lower() == "none"
     return Order(
         kind="number" if number else "user",
         target=re.sub(r"\D", "", text) if number and _NUMBER.fullmatch(text) else text,
-        from_number=_caller_id(child.caller_id or dial.caller_id, facts),
-        caller_name=_caller_name(child.caller_name or dial.caller_name, facts),
+        from_number=_caller_id(None if withheld else caller_id, facts),
+        withheld=withheld,
+        caller_name="" if withheld else _caller_name(child.caller_name or dial.caller_name, facts),
         headers={**_headers(dial.sip_headers), **_headers(child.sip_headers)},
         raw_headers=facts.auth_user is not None,
         username=child.sip_auth_username if isinstance(child, User) else None,
@@ -81,8 +89,6 @@ def _order(dial: Dial, child: Number | User, facts: Facts) -> Order:
 def _caller_id(text: str | None, facts: Facts) -> str:
     if text is None:
         return facts.from_number
-    if text.lower() == "none":
-        return ""
     return re.sub(r"\D", "", text) if _NUMBER.fullmatch(text) else text
 
 
