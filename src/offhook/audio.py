@@ -166,3 +166,5 @@ class RtpStatistics:
     """Estimated mean opinion score of what we hear, 1.0 to 4.4 (``media/quality.py``)."""
     mos_sent: float | None = None
     """Of what the peer hears."""
+    first_packet_ms: int | None = None
+    """When the first one came, in whole ticks of 20 ms after an address was agreed on; ``None``: none did."""

@@ -245,6 +245,8 @@ class MediaMeasured(Event):
     remote_jitter_ms: float | None = None
     mos_received: float | None = None
     mos_sent: float | None = None
+    first_packet_ms: int | None = None
+    """From the first ``media-agreed`` on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,30 @@ def test_digits_are_sent_as_events_and_arrive_at_another_leg(bench) -> None:
     asyncio.run(scenario())
 
 
+def test_it_is_told_when_the_first_packet_came(bench) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            one, other = b.media.open(), b.media.open()
+            other.connect(RtpPeer("127.0.0.1", one.port, 0, "PCMU", 101))
+            assert (await other.statistics()).first_packet_ms is None
+            await asyncio.sleep(1)
+            one.connect(RtpPeer("127.0.0.1", other.port, 0, "PCMU", 101))
+            await asyncio.sleep(1)
+            heard = (await other.statistics()).first_packet_ms
+            assert heard is not None
+            assert heard >= 900
+            assert heard % 20 == 0
+            again = (await one.statistics()).first_packet_ms
+            assert again is not None
+            assert again < heard
+            await asyncio.sleep(0.3)
+            assert (await other.statistics()).first_packet_ms == heard
+            await one.aclose()
+            await other.aclose()
+
+    asyncio.run(scenario())
+
+
 def test_digits_are_sent_as_tones_to_a_peer_without_events(bench) -> None:
     async def scenario() -> None:
         async with bench() as b:

@@ -87,6 +87,7 @@ async def measure(leg: AnyLeg, observe: Observe, call_uuid: str) -> None:
             found.remote_jitter_ms,
             found.mos_received,
             found.mos_sent,
+            found.first_packet_ms,
         )
     )
 

@@ -72,5 +72,6 @@ def judged(told: wire.Statistics) -> RtpStatistics:
         remote_lost=told.remote_lost,
         remote_jitter_ms=told.remote_jitter_ms,
         mos_received=score(heard, network_ms + told.playout_ms + OWN_DELAY_MS) if told.packets_received else None,
+        first_packet_ms=told.first_packet_ms,
         mos_sent=None if told.remote_lost is None else score(gone, network_ms + (told.remote_jitter_ms or 0) * 2 + OWN_DELAY_MS),
     )

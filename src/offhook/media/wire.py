@@ -428,6 +428,8 @@ class Statistics(_Message, frozen=True):
     remote_expected: int = 0
     """How many there were when it said so."""
     remote_jitter_ms: float | None = None
+    first_packet_ms: int | None = None
+    """From when the leg had a peer."""
 
 
 class Figures(_Message, frozen=True):

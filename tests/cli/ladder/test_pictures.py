@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from rich.cells import cell_len
@@ -18,13 +19,17 @@ from offhook.events import (
     ElementStarted,
     Event,
     HttpAttempted,
+    LegEnded,
+    LegPlaced,
+    LegsBridged,
+    MediaAgreed,
     MediaMeasured,
     Noted,
     NotificationQueued,
     SipReceived,
     SipSent,
 )
-from offhook.testing import Page, World, in_world
+from offhook.testing import Answers, Page, Refuses, World, in_world
 
 
 def shown(call: Told, *legs: Told, width: int = 80, ascii_only: bool = False) -> list[str]:
@@ -187,6 +192,16 @@ def test_failures_are_marked(tell) -> None:
     assert "✗ ended: 8011 Invalid Answer XML by Error, 0 s" in line_with(lines, "8011 Invalid Answer XML by Error, 0 s")[30:]
 
 
+def test_the_first_packet_stands_where_it_came(tell) -> None:
+    agreed = MediaAgreed("PCMU/0", "192.0.2.1:16384", "192.0.2.7:4000", "none")
+    measured = replace(MediaMeasured(100, 90, 0, 0, 0, 0, 0.0, 0), first_packet_ms=140)
+    lines = shown(tell((100, agreed), (200, SipReceived("ACK", "1 ACK")), (900, Noted("later")), (2000, measured)))
+    first = line_with(lines, "first RTP packet")
+    assert first.split()[0] == "0.240"
+    assert lines.index(line_with(lines, "ACK")) + 1 == lines.index(first) == lines.index(line_with(lines, "later")) - 1
+    assert "keys travel as tones only" in "".join(lines)
+
+
 def test_a_notification_that_has_not_left_is_said_to_wait(tell) -> None:
     queued = (5, NotificationQueued("hangup", "https://app.example/hangup"))
     assert "waits in the outbox: hangup" in shown(tell(queued), width=120)[-1]
@@ -249,10 +264,46 @@ def test_each_b_leg_has_a_lane_and_all_have_one_clock(tell) -> None:
     assert "leg-2" in lines[-1]
 
 
+def test_of_two_calls_what_was_written_first_stands_first_within_a_millisecond(tell) -> None:
+    call, other = tell((1000, Noted("second"))), tell((0, Noted("first")), call_uuid="b", parent="call-a", after_ms=1000)
+    later = replace(call.rows[0], at=call.rows[0].at + timedelta(microseconds=300))
+    first, second = shown(Told(call.record, [later]), other)[5:7]
+    assert "B1: first" in first
+    assert "second" in second
+
+
 def test_a_b_legs_lane_begins_and_ends_with_it(tell) -> None:
     lines = shown(tell(*ANSWERED, (5000, SipReceived("BYE", "2 BYE"))), leg(tell, 1, 1000), width=120)
     column = line_with(lines, "1.900").rindex("│")
     assert [line_with(lines, at)[column : column + 1] for at in ("0.645", "5.000")] == ["", ""]
+
+
+@in_world()
+async def test_a_dial_as_it_ran(world: World) -> None:
+    world.exchange.people.update({"14155550111": Refuses(after_s=2), "14155550122": Answers(after_s=3, rings_s=1, hangs_up_s=10)})
+    call = await world.dial_in("<Dial><Number>14155550111</Number><Number>14155550122</Number></Dial>")
+    record = await call.over()
+    told = Told(record, call.timeline)
+    legs = [
+        Told(each, world.ledger.timeline(each.call_uuid)) for each in world.ledger.records if each.parent_call_uuid == call.uuid
+    ]
+    lines = shown(told, *legs, width=120)
+    assert lines[3].split() == ["caller", "Offhook", "web", "server", "B1", "B2"]
+    assert lines[4].split()[-2:] == ["14155550111", "14155550122"]
+    rows = [
+        "B1: calling",
+        "B2: calling",
+        "B2: ringing",
+        "B1: ended: 3010",
+        "B2 connected",
+        "B2: answered",
+        "B2: ended: 4000",
+        "Dial: done",
+    ]
+    found = [next(row for row in rows if row in line) for line in lines if any(row in line for row in rows)]
+    assert found[:4] == rows[:4]
+    assert sorted(found) == sorted(rows)  # in virtual time some are written at the same instant
+    assert line_with(lines, "B2 connected").split()[0] == "3.000"
 
 
 def test_legs_that_find_no_lane_share_the_last_one_and_say_who_they_are(tell) -> None:
@@ -273,17 +324,14 @@ def test_what_happens_on_a_b_leg_names_it(tell) -> None:
 
 
 def test_the_call_says_whom_it_calls_and_when_they_are_connected(tell) -> None:
-    call = tell(*ANSWERED)
-    facts = {"leg_uuid": "leg-1", "to_number": "201", "position": 1}
-    ended = {"leg_uuid": "leg-1", "cause": "NORMAL_CLEARING", "code": 4000, "source": "Callee", "duration_s": 5}
-    more = [
-        replace(call.rows[0], sequence=90, offset_ms=1000, kind="leg-placed", facts=facts),
-        replace(call.rows[0], sequence=91, offset_ms=1950, kind="legs-bridged", facts={"leg_uuid": "leg-1"}),
-        replace(call.rows[0], sequence=92, offset_ms=1960, kind="digit-received", facts={"digit": "4", "via": "rfc4733, ALeg"}),
-        replace(call.rows[0], sequence=93, offset_ms=1970, kind="digit-received", facts={"digit": "2", "via": "rfc4733, BLeg"}),
-        replace(call.rows[0], sequence=94, offset_ms=2000, kind="leg-ended", facts=ended),
-    ]
-    told = Told(call.record, [*call.rows, *more])
+    told = tell(
+        *ANSWERED,
+        (1000, LegPlaced("leg-1", "201", 1)),
+        (1950, LegsBridged("leg-1")),
+        (1960, DigitReceived("4", 40, "rfc4733, ALeg")),
+        (1970, DigitReceived("2", 40, "rfc4733, BLeg")),
+        (2000, LegEnded("leg-1", "NORMAL_CLEARING", 4000, "Callee", 5)),
+    )
     lines = shown(told, leg(tell, 1, 1000), width=120)
     assert "B1: calling 201" in line_with(lines, "calling")
     bridge = line_with(lines, "B1 connected")

@@ -23,7 +23,7 @@ MOST_KEYS = 60
 class _Placed:
     """A step with its place in the order of time."""
 
-    order: tuple[int, int, int, int, int]
+    order: tuple[int, float, int, int, int, int]
     scene: Scene
     row: TimelineRow
     step: Step
@@ -82,6 +82,7 @@ def _scene(told: Told, party: int, web: int, who: str, *, origin: str, name: str
         shared=shared,
         origin=origin,
         signalled=any(row.kind in {"sip-received", "sip-sent"} for row in told.rows),
+        agreed_ms=next((row.offset_ms for row in told.rows if row.kind == "media-agreed"), None),
         requested=frozenset(word(row, "purpose") for row in told.rows if row.kind == "http"),
     )
 
@@ -114,7 +115,8 @@ def _placed(index: int, told: Told, scene: Scene, shift: int) -> Iterator[_Place
                 behind = bisect_right(offsets, at + ROUNDING_MS, hi=position) - 1
                 at = max(at, offsets[behind]) if behind >= 0 else at
             moved = replace(step, at_ms=at + shift)
-            yield _Placed((at + shift, index, behind, position, part), scene, row, moved)
+            written = told.rows[max(behind, 0)].at.timestamp()  # of two calls, within a millisecond
+            yield _Placed((at + shift, written, index, behind, position, part), scene, row, moved)
 
 
 # -- repeats in one row ------------------------------------------------------------------------------------------------------

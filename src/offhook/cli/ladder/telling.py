@@ -40,6 +40,8 @@ class Scene:
     """There are SIP messages, which say that it rang and was answered."""
     requested: frozenset[str] = frozenset()
     """Purposes of the web requests that were made."""
+    agreed_ms: int | None = None
+    """When RTP could flow."""
     legs: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     """Name and lane of each B leg, by its id."""
 
@@ -252,6 +254,10 @@ def _leg(scene: Scene, row: TimelineRow) -> tuple[str, int]:
 
 
 def _measured(scene: Scene, row: TimelineRow) -> Iterator[Step]:
+    first_ms = number(row, "first_packet_ms")
+    if scene.agreed_ms is not None and first_ms is not None:  # it is counted where it comes, and told at the end
+        first = scene.arrow(row, Kind.SOUND, "first RTP packet", scene.party, OFFHOOK, Weight.QUIET)
+        yield replace(first, at_ms=min(scene.agreed_ms + max(round(first_ms), 0), row.offset_ms))
     sent, received, lost = (number(row, f"packets_{name}") or 0 for name in ("sent", "received", "lost"))
     scores = [number(row, name) for name in ("mos_received", "mos_sent")]
     text = f"RTP {received:.0f} in, {sent:.0f} out, {lost:.0f} lost"

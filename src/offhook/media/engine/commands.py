@@ -89,6 +89,7 @@ class Commands:
         moved = leg.signalled != signalled
         if fresh:
             self._admit(leg)
+            leg.connected_at = engine.pacing.tick
             engine.transmission.introduce(leg)
         left = peers.real_address(leg.socket)
         if moved and not fresh:

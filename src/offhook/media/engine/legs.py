@@ -73,6 +73,10 @@ class Leg:
     codec: Codec = Codec.PCMU
     flowing: bool = False
     """Whether its packets come steadily, so that it is read without asking first."""
+    connected_at: int = 0
+    """The tick in which its peer was told for the first time."""
+    first_at: int = -1
+    """That of the first packet; -1: none has come."""
     signalled: Address | None = None
     """Where the SDP says that it is."""
     learner: Learner | None = None
@@ -331,13 +335,15 @@ class Legs:
         jitter_ms = round(float(self.jitter[leg.slot]) / SAMPLES_PER_MS, 2)
         lost = max(0, expected - received)
         told = wire.Statistics(leg.number, request, sent, received, lost, late, duplicate, reordered, jitter_ms, concealed)
+        first_ms = (leg.first_at - leg.connected_at) * FRAME_MS if received and leg.first_at >= 0 else None
         waits_ms = max(0, int(max(self.most[leg.slot], self.most_before[leg.slot]))) * FRAME_MS
         report = leg.reporting
         if report is None:
-            return msgspec.structs.replace(told, playout_ms=waits_ms)
+            return msgspec.structs.replace(told, playout_ms=waits_ms, first_packet_ms=first_ms)
         return msgspec.structs.replace(
             told,
             playout_ms=waits_ms,
+            first_packet_ms=first_ms,
             round_trip_ms=report.round_trip_ms,
             remote_lost=report.remote_lost,
             remote_expected=report.remote_expected,

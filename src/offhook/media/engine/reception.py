@@ -197,6 +197,7 @@ class Reception:
                         self._note_packet(leg, tick)
             if slots:
                 self._sort(tick, np.array(slots, np.intp), np.array(lengths, np.int16))
+                self._note_first(tick, slots)
 
     def _read_one(self, leg: Leg, row: memoryview) -> int:
         try:
@@ -220,6 +221,14 @@ class Reception:
             legs.misses[slot] = 0
             legs.more_until[slot] = tick + MORE_TICKS
             legs.version += 1
+
+    def _note_first(self, tick: int, slots: Sequence[int]) -> None:
+        """When each leg got its first packet; only what could be opened and was wanted counts."""
+        legs = self._legs
+        for slot in slots:
+            leg = legs.rows[slot]
+            if leg.first_at < 0 and legs.received[slot] > 0:
+                leg.first_at = tick
 
     def _watch(self, leg: Leg) -> None:
         leg.flowing = False
