@@ -130,3 +130,19 @@ def test_every_decision_says_why_and_what_would_change_it() -> None:
         text = page.read_text()
         assert "**Choice.**" in text, page
         assert "**What would change our mind.**" in text, page
+
+
+def test_each_row_of_the_page_on_dial_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs/dial.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w/.]+)::(test_\w+)`", page))
+    assert len(named) > 15
+    for file, name in named:
+        path = ROOT / "tests" / ("interop/test_dial_matrix.py" if file == "M" else file)
+        assert f"def {name}(" in path.read_text("utf-8"), f"{file}::{name}"
+
+
+def test_the_page_on_dial_has_every_attribute() -> None:
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", (ROOT / "docs/dial.md").read_text("utf-8"), re.MULTILINE)
+    shown = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    for element in (xml.Dial, xml.Number, xml.User):
+        assert set(xml.TABLE[element]) <= shown, element

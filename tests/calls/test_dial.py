@@ -607,3 +607,19 @@ async def test_an_action_url_that_is_none_ends_the_call(world: World, attributes
 async def test_a_dial_without_anybody_to_call_is_no_document(world: World) -> None:
     call = await world.dial_in("<Dial></Dial>")
     assert (await call.over()).hangup_cause_code == 8011
+
+
+@in_world()
+async def test_whatsapp_is_an_order_of_its_own(world: World) -> None:
+    await (await world.dial_in(f'<Dial callType="whatsapp"><User>+{ALICE}</User></Dial>')).over()
+    [leg] = world.exchange.placed
+    assert (leg.order.whatsapp, leg.order.kind, leg.order.target) == (True, "number", ALICE)
+
+
+@in_world()
+async def test_machine_detection_is_noted_and_not_done(world: World) -> None:
+    world.exchange.people[ALICE] = Answers(hangs_up_s=1)
+    call = await world.dial_in(f'<Dial machineDetection="hangup">{number(ALICE)}</Dial>')
+    await call.over()
+    assert call.caller.talked_with == [world.exchange.leg(ALICE)]
+    assert any("machineDetection" in str(each["text"]) for each in call.events("note"))

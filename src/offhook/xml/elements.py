@@ -208,7 +208,7 @@ class Dial(Element):
     digits_match: tuple[str, ...] = attribute("digitsMatch", KeySequences(), (), "Keys of the caller to report.")
     digits_match_b_leg: tuple[str, ...] = attribute("digitsMatchBLeg", KeySequences(), (), "Keys of the one called to report.")
     sip_headers: str | None = attribute("sipHeaders", SipHeaders(), None, "Custom headers on every leg: `k=v,k2=v2`.")
-    call_type: str = attribute("callType", Choice(("voice", "whatsapp")), "voice", "`whatsapp` cannot be done here.")
+    call_type: str = attribute("callType", Choice(("voice", "whatsapp")), "voice", "`whatsapp`: by trunks of that kind.")
     machine_detection: str | None = attribute("machineDetection", Choice(("true", "hangup")), None, "Look for machines.")
     children: tuple[Element, ...] = ()
 
