@@ -115,6 +115,11 @@ class Leg:
         for event in held:
             observe(event)
 
+    @property
+    def dialog(self) -> InviteDialog:
+        """The signalling: another one after a transfer."""
+        return self._dialog
+
     async def ended(self) -> Ending:
         """Wait until the far end has left, or the dialog was lost. Our own release does not count."""
         return await asyncio.shield(self._ended)

@@ -68,6 +68,10 @@ class InbandKeys:
             self._legs = wanted
         self._slots = np.array([leg.slot for leg in wanted], np.intp)
 
+    def pressing(self) -> list[Leg]:
+        """Who holds a key down."""
+        return [self._legs[i] for i in np.flatnonzero(self._state.down).tolist()] if self._legs else []
+
     def check(self, legs: Legs, tick: int) -> list[tuple[Leg, Press]]:
         """The keys that went down in this tick."""
         if not self._legs:

@@ -15,6 +15,7 @@ from offhook.media.engine.beeps import BeepWatches
 from offhook.media.engine.control import Control
 from offhook.media.engine.edges import Edges
 from offhook.media.engine.gains import Gains
+from offhook.media.engine.hushing import hushed
 from offhook.media.engine.inband import EVENT_TICKS, InbandKeys
 from offhook.media.engine.injecting import Injecting
 from offhook.media.engine.keys import Press
@@ -107,7 +108,7 @@ class Engine:
             self.control.tell(event)
         marks.append(clock())
 
-        self.rooms.mix(self.gains.received(legs), legs.out)
+        self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), legs), legs.out)
         self.gains.send(legs)
         for leg, request in self.transmission.dialled():
             self.control.tell(wire.Done(leg.number, request))

@@ -1,6 +1,7 @@
 """The kit for whole systems: a node in its own process, a customer's web server, a SIP phone. Real sockets, real time."""
 
 from offhook.testing.live.customer import Customer, Reply, Seen, document
+from offhook.testing.live.desk import Desk, Heard, a_desk, hears, hold, in_calm, keys_of, refer, say, starts_to_hear
 from offhook.testing.live.impairment import Impairment, Network, impaired
 from offhook.testing.live.node import Holdings, NodeProcess, free_port
 from offhook.testing.live.phone import Phone, a_phone, call
@@ -8,6 +9,8 @@ from offhook.testing.live.sound import intelligibility, likeness, samples_of, sw
 
 __all__ = [
     "Customer",
+    "Desk",
+    "Heard",
     "Holdings",
     "Impairment",
     "Network",
@@ -15,14 +18,22 @@ __all__ = [
     "Phone",
     "Reply",
     "Seen",
+    "a_desk",
     "a_phone",
     "call",
     "document",
     "free_port",
+    "hears",
+    "hold",
     "impaired",
+    "in_calm",
     "intelligibility",
+    "keys_of",
     "likeness",
+    "refer",
     "samples_of",
+    "say",
+    "starts_to_hear",
     "sweep_wav",
     "tone_wav",
 ]
