@@ -103,7 +103,7 @@ async def _told(store: Store, call_uuid: str) -> tuple[Told, list[Told]]:
     call = Told(await store.record(call_uuid), await store.timeline(call_uuid))
     over = {record.call_uuid: record for record in await store.children(call_uuid)}
     placed = [str(row.facts.get("leg_uuid")) for row in call.rows if row.kind == "leg-placed"]  # of those, some may still run
-    legs = [Told(over.get(uuid), await store.timeline(uuid)) for uuid in dict.fromkeys([*over, *placed])]
+    legs = [Told(over.get(uuid), await store.timeline(uuid)) for uuid in dict.fromkeys([*placed, *over])]
     return call, [leg for leg in legs if leg.record is not None or leg.rows]
 
 
