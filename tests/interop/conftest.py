@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from strangers import Kamailio, Linphone, Papers, Rtpengine, Sipp, Softphone
+from strangers import Kamailio, Linphone, Papers, RtpEnd, Rtpengine, Sipp, Sofia, Softphone
 
 from offhook.testing.live import Customer, NodeProcess, Reply, document, samples_of, sweep_wav
 
@@ -123,6 +123,23 @@ def sipp(node: NodeProcess, opened: ExitStack, tmp_path: Path) -> Callable[..., 
         player = Sipp(scenario, peer or f"127.0.0.1:{node.sip_port}", tmp_path, **wishes)  # type: ignore[arg-type]
         opened.callback(player.close)
         return player
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def _sofia_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Sofia.compiled(tmp_path_factory.mktemp("sofia"))
+
+
+@pytest.fixture
+def sofia(_sofia_program: Path, opened: ExitStack, tmp_path: Path) -> Callable[..., Sofia]:
+    """Start phones on Sofia-SIP, each with options of ``sofia.c`` and an end for its sound."""
+
+    def start(**options: str | int) -> Sofia:
+        phone = Sofia(_sofia_program, tmp_path, opened.enter_context(RtpEnd()), **options)
+        opened.callback(phone.close)
+        return phone
 
     return start
 

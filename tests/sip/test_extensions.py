@@ -221,6 +221,25 @@ def test_we_refresh_half_way_by_update_or_by_a_reinvite_with_the_same_descriptio
     assert (request.header("session-expires") or "").startswith(("100", "1800"))
 
 
+def test_a_peer_that_knows_no_timers_is_looked_after_as_long_as_the_call_lives(peer, offer, answer) -> None:
+    """Its 200 to a refresh says nothing of the timer, which we have promised to keep."""
+    peer.send(peer.request(body=offer, more="Session-Expires: 100\r\nAllow: INVITE, ACK, BYE, UPDATE\r\n"))
+    invite = peer.invites[-1]
+    invite.accept(answer)
+    peer.send(peer.request("ACK", branch="z9hG4bKack", to_tag=invite.local_tag))
+    invite.take_events()
+    for turn in range(1, 4):
+        peer.net.run(51)
+        updates = {each.cseq.number: each for each in peer.net.messages("UPDATE")}
+        assert len(updates) == turn
+        last = updates[max(updates)]
+        fields = "".join(f"{name}: {last.header(name)}\r\n" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+        peer.send(f"SIP/2.0 200 OK\r\n{fields}Content-Length: 0\r\n\r\n".encode())
+    assert invite.take_events() == []
+    peer.net.run(120)  # and now it is dead
+    assert [type(each) for each in invite.take_events()] == [Lost]
+
+
 def test_a_callee_that_wants_more_time_gets_it_and_the_call_lives(net, alice, bob, offer, answer) -> None:
     calls: list[IncomingInvite] = []
     callee = net.core(bob, calls.append)

@@ -370,14 +370,19 @@ class Leg:
 
     async def _follow(self, referral: Referral, invite: OutgoingInvite) -> None:
         """Wait for the one whom the party is transferred to, and tell the party how it goes (RFC 3515 section 2.4.4)."""
-        status = 503
+        status, described = 503, b""
         try:
             async for event in invite:
                 match event:
-                    case Rang(status=early) | Progressed(status=early):
+                    case Rang(status=early):
                         referral.report(early)
+                    case Progressed(status=early, body=body):
+                        described = body
+                        referral.report(early)
+                    case Reinvited():
+                        invite.refuse_reinvite(488)  # nothing is connected to it yet
                     case Answered(body=body):
-                        status = self._reached(referral, invite, body)
+                        status = self._reached(referral, invite, body or described)
                         return
                     case Refused(response=response):
                         status = response.status
@@ -407,7 +412,7 @@ class Leg:
         try:
             described, agreement = offer_answer.answer(sdp.SessionDescription.parse(body), self._local(), self._terms)
         except (SdpError, NoCommonCodec) as error:
-            self._note(Noted(f"re-INVITE refused with 488: {error or 'no common codec'}"))
+            self._note(Noted(f"a change was refused with 488: {error or 'no common codec'}"))
             self._dialog.refuse_reinvite(488)
             return
         self._dialog.answer_reinvite(described.to_bytes())

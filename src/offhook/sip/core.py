@@ -238,6 +238,10 @@ class Core:
         parameters = () if kind == "udp" or (scheme, kind) == ("sips", "tls") else (("transport", kind),)
         return f"<{Uri(host=host, port=port, user=user, scheme=scheme, parameters=parameters)}>"
 
+    def contact_in(self, usage: InviteDialog, address: Address) -> str:
+        """Our Contact in a dialog: but for where ``address`` reaches us, the same in all of its messages."""
+        return self.contact(address, usage.contact_user, secure=usage.dialog.secure)
+
     def common(self) -> list[tuple[str, str]]:
         """Fields that our requests within a dialog carry."""
         return [("Allow", ALLOW), ("User-Agent", self.parts.user_agent)]

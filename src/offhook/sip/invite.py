@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -84,7 +84,7 @@ class Cancelled(InviteEvent):
 
 @dataclass(frozen=True, slots=True)
 class Reinvited(InviteEvent):
-    """The peer offers a change: answer with ``answer_reinvite`` or ``refuse_reinvite``."""
+    """The peer offers a change, by re-INVITE, UPDATE or PRACK: answer with ``answer_reinvite`` or ``refuse_reinvite``."""
 
     body: bytes
 
@@ -181,7 +181,7 @@ class InviteDialog:
         """An offer of ours that waits until the one before it is through."""
         self.glare: Timer | None = None
         self.update_server: NonInviteServer | None = None
-        """The peer's UPDATE with an offer while it has no final response."""
+        """The peer's UPDATE or PRACK with an offer while it has no final response."""
         self.owner: object = None
         """Whoever runs this dialog; set by it, for whoever finds the dialog by its id."""
         self.described = b""
@@ -208,6 +208,11 @@ class InviteDialog:
     def remote_tag(self) -> str:
         """Their tag, empty while it is not known."""
         return self.dialog.remote.tag or ""
+
+    @property
+    def contact_user(self) -> str | None:
+        """The user part of our Contact, the same in all that we send in this dialog."""
+        return self.dialog.local.uri.user
 
     @property
     def over(self) -> bool:
@@ -333,6 +338,17 @@ class IncomingInvite(InviteDialog):
         """Whether the caller wants every provisional response to be reliable."""
         self.reminder: Timer | None = None
         """Repeats the last provisional response once a minute."""
+        self.settled = False
+        """Whether offer and answer of the INVITE have both gone reliably before its 200: then there may be another offer."""
+        self.changed = False
+        """Whether there was one, and what our 200 would describe is out of date."""
+        self.accept_waits: Callable[[], None] | None = None
+        """A 200 that waits until that offer is answered."""
+
+    @property
+    def contact_user(self) -> str | None:
+        """The name that the peer has called."""
+        return self.request.uri.user
 
     @property
     def reliable(self) -> bool:

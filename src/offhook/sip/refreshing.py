@@ -77,6 +77,8 @@ class Refreshing:
         self._wanted = seconds
         self._timers: list[Timer] = []
         self._by_update = False
+        self._promised: int | None = None
+        """The interval that we have said to keep by refreshing, s."""
 
     @property
     def running(self) -> bool:
@@ -116,6 +118,8 @@ class Refreshing:
         told = read(response)
         if told is not None:
             self._run(max(told.seconds, SHORTEST_S), ours=told.refresher != "uas")
+        elif self._promised is not None:  # it knows no timers: all the more it is for us to find out whether it lives
+            self._run(self._promised, ours=True)
         else:
             self.stop()
 
@@ -131,6 +135,7 @@ class Refreshing:
 
     def _run(self, seconds: int, *, ours: bool) -> None:
         self.stop()
+        self._promised = seconds if ours else None
         if self._usage.phase in {Phase.LEAVING, Phase.OVER}:
             return  # the 200 to a last re-INVITE may come after our BYE
         self._timers = [self._core.after(seconds - min(MARGIN_S, seconds / 3), self._expired)]

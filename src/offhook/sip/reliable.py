@@ -83,19 +83,19 @@ class Provisionals:
         self.stop()
         self._given_up()
 
-    def acknowledged(self, prack: Request) -> bool:
-        """A PRACK came. Returns whether it is for what waits for one."""
+    def awaits(self, prack: Request) -> bool:
+        """Whether a PRACK is for what waits for one."""
         told = (prack.header("rack") or "").split()
-        sequence = self._usage.request.cseq.number
-        if self._open is None or told[:2] != [str(self._number), str(sequence)] or told[2:] != ["INVITE"]:
-            return False
+        return self._open is not None and told == [str(self._number), str(self._usage.request.cseq.number), "INVITE"]
+
+    def acknowledged(self) -> None:
+        """The PRACK came: go on with the next one, or with what waited for it."""
         self.stop()
         if self._waiting:
             self._begin(self._waiting.popleft())
         elif self._then is not None:
             then, self._then = self._then, None
             then()
-        return True
 
     def stop(self) -> None:
         """Repeat no more."""
@@ -111,6 +111,10 @@ class Pracks:
         self._core = core
         self._usage = usage
         self._last: dict[str, int] = {}
+        self.settled: set[str] = set()
+        """The tags of forks that have answered our offer reliably: they may make one of their own (RFC 3311 section 5.1)."""
+        self.changed: set[str] = set()
+        """The tags of those that have: what their responses to the INVITE describe is out of date."""
 
     def take(self, response: Response) -> bool:
         """A provisional response came. Returns whether it is to be passed on: neither a repeat nor out of order."""
@@ -129,6 +133,8 @@ class Pracks:
         except SipParseError:
             return True
         self._acknowledge(dialog, f"{number} {response.cseq.number} INVITE")
+        if response.description:
+            self.settled.add(fork)
         return True
 
     def _acknowledge(self, dialog: Dialog, told: str) -> None:

@@ -37,7 +37,6 @@ class Sending:
         *,
         headers: Fields,
         body: bytes = b"",
-        contact_user: str | None = None,
         on_response: Callable[[Response], None],
         on_failure: Callable[[str], None],
     ) -> None:
@@ -49,14 +48,13 @@ class Sending:
         self._core = core
         self._usage = usage
         self._headers = headers
-        self._contact_user = contact_user
         self._on_response = on_response
         self._on_failure = on_failure
         self._by_udp: Address | None = None
         self._tries: Tries | None = None
         self._free_choice = False
         self._challenges = 0
-        self._last_provisional: tuple[int, str | None, bytes] | None = None
+        self._last_provisional: tuple[object, ...] = ()
         self._abandoned = False
 
     def start(self) -> None:
@@ -70,7 +68,7 @@ class Sending:
         """Send it once more, with these fields in place of those of the same names."""
         names = {name for name, _ in headers}
         self._headers = [*(pair for pair in self._headers if pair[0] not in names), *headers]
-        self._last_provisional = None
+        self._last_provisional = ()
         self.start()
 
     def abandon(self) -> None:
@@ -121,7 +119,7 @@ class Sending:
     def _compose(self, address: Address) -> tuple[Request, str]:
         core, dialog = self._core, self._usage.dialog
         via, branch = core.via(address)
-        contact = core.contact(address, self._contact_user, secure=dialog.secure) if self.method in {"INVITE", "UPDATE"} else None
+        contact = core.contact_in(self._usage, address) if self.method in {"INVITE", "UPDATE"} else None
         request = dialog.request(
             self.method, via=via, contact=contact, sequence=self.sequence, headers=self._headers, body=self.body
         )
@@ -142,7 +140,8 @@ class Sending:
     def _responded(self, response: Response) -> None:
         if response.status < 200:
             # A repeated 180 says nothing new; it must not fill the timeline nor the owner's mailbox.
-            seen = (response.status, response.header("to"), response.body)
+            # A new RSeq makes it a new one, whatever it says: it wants a PRACK (RFC 3262 section 4).
+            seen = (response.status, response.header("to"), response.header("rseq"), response.body)
             if seen == self._last_provisional:
                 return
             self._last_provisional = seen
@@ -180,7 +179,7 @@ class Sending:
             challenge, credentials, method=self.method, uri=transaction.request.uri_text, cnonce=self._core.parts.token(16)
         )
         self._headers = [*(pair for pair in self._headers if pair[0] != field), (field, value)]
-        self._last_provisional = None
+        self._last_provisional = ()
         self.start()
         return True
 

@@ -76,10 +76,14 @@ class Referral:
         server, self._server = self._server, None
         if server is None:
             return False
-        response = self._core.answer(server.request, status, headers=headers)
+        contact = [("Contact", self._contact())] if status < 300 else []
+        response = self._core.answer(server.request, status, headers=[*contact, *headers])
         server.respond(response)
         self._usage.sent(response)
         return True
+
+    def _contact(self) -> str:
+        return self._core.contact_in(self._usage, self._usage.peer)
 
     def report(self, status: int) -> None:
         """Tell the peer how far it is; a final status is the last word (section 2.4.5)."""
@@ -90,7 +94,7 @@ class Referral:
             ("Event", f"refer;id={self._id}"),
             ("Subscription-State", state),
             ("Content-Type", "message/sipfrag;version=2.0"),
-            ("Contact", self._core.contact(self._usage.peer, secure=self._usage.dialog.secure)),
+            ("Contact", self._contact()),
             ("User-Agent", self._core.parts.user_agent),
         ]
         body = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n".encode()

@@ -71,7 +71,6 @@ class Uac:
             "INVITE",
             headers=_with_type([*fields, *(usage.refreshing.fields() if usage.refreshing is not None else [])], body),
             body=body,
-            contact_user=usage.dialog.local.uri.user,
             on_response=lambda response: self._response(usage, response),
             on_failure=lambda why: self._over(usage, Lost(why)),
         )
@@ -83,6 +82,7 @@ class Uac:
             return
         withdrawn = usage.phase is Phase.CANCELLING
         self._open.discard(usage)
+        self._core.uas.leave(usage)
         self._core.remove_dialog(usage)
         usage.deliver(Cancelled() if withdrawn else event)
 
@@ -125,7 +125,7 @@ class Uac:
             self._core.add_dialog(usage, (usage.call_id, usage.local_tag, response.to.tag))
         if usage.crowded:
             return
-        body = response.description
+        body = _description(usage, response)
         usage.deliver(Progressed(response.status, body) if body else Rang(response.status))
 
     def _success(self, usage: OutgoingInvite, response: Response) -> None:
@@ -155,7 +155,7 @@ class Uac:
             usage.refreshing.agreed(response)
         if usage.inviting is not None and usage.inviting.body:
             self.late_ack(usage, b"")
-        usage.deliver(Answered(response.description, response))
+        usage.deliver(Answered(_description(usage, response), response))
         self.reinvite_waiting(usage)
 
     def _surplus(self, usage: OutgoingInvite, dialog: Dialog, response: Response) -> None:
@@ -318,6 +318,12 @@ class Uac:
                 self._reinvite(usage, offer, retries)
 
         usage.glare = self._core.after(delay_s, again)
+
+
+def _description(usage: OutgoingInvite, response: Response) -> bytes:
+    """What a response to our INVITE describes; after a change by UPDATE that is out of date (RFC 3261 section 13.2.1)."""
+    changed = usage.pracks is not None and (response.to.tag or "") in usage.pracks.changed
+    return b"" if changed else response.description
 
 
 def _nothing(_why: str) -> None:

@@ -13,7 +13,6 @@ from offhook.sip.headers import Address
 from offhook.sip.invite import (
     Acknowledged,
     Cancelled,
-    EarlyAnswer,
     Ended,
     IncomingInvite,
     InfoReceived,
@@ -30,12 +29,12 @@ from offhook.sip.reliable import Provisionals
 from offhook.sip.requests import IncomingRequest
 from offhook.sip.transaction import T1, T2, TIMEOUT, InviteServer, NonInviteServer, State
 from offhook.sip.transfer import Referral, replaced
+from offhook.sip.updating import RETRY_AFTER, Updating
 
 if TYPE_CHECKING:
     from offhook.sip.core import Core
 
 Headers = Sequence[tuple[str, str]]
-RETRY_AFTER = ("Retry-After", "2")
 REMINDER = 60.0
 """A provisional response is said again so often, lest a proxy give up (section 13.3.1.1), s."""
 
@@ -68,6 +67,7 @@ class Uas:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.updating = Updating(core)
         self._owners: dict[InviteServer, InviteDialog] = {}
         """Whose INVITE or re-INVITE an open server transaction is."""
 
@@ -131,34 +131,19 @@ class Uas:
             self._bye(usage, request, server)
             return
         if request.method == "PRACK":
-            self._prack(usage, request, server)
+            self.updating.prack(usage, request, server)
             return
         if request.method == "REFER":
             self._refer(usage, request, server)
             return
         if request.method == "UPDATE":
-            self._update(usage, request, source, server)
+            self.updating.update(usage, request, server, flow_of(request, source))
             return
         response = self._core.answer(request, 200, headers=_capabilities() if request.method == "OPTIONS" else ())
         server.respond(response)
         usage.sent(response)
         if request.method == "INFO":
             usage.deliver(InfoReceived((request.header("content-type") or "").lower(), request.body))
-
-    def _prack(self, usage: InviteDialog, request: Request, server: NonInviteServer) -> None:
-        """The caller has our reliable provisional response (RFC 3262 section 3)."""
-        provisionals = usage.provisionals if isinstance(usage, IncomingInvite) else None
-        body, offered = request.description, isinstance(usage, IncomingInvite) and bool(usage.request.body)
-        waits = provisionals is not None and provisionals.open
-        # A second offer, in the PRACK of an answer, is more than we do: the session stays as it was agreed.
-        status = 481 if not waits else 488 if body and offered else 200
-        if waits and provisionals is not None and not provisionals.acknowledged(request):
-            status = 481
-        response = self._core.answer(request, status)
-        server.respond(response)
-        usage.sent(response)
-        if status == 200 and body:
-            usage.deliver(EarlyAnswer(body))
 
     def _refer(self, usage: InviteDialog, request: Request, server: NonInviteServer) -> None:
         try:
@@ -186,47 +171,6 @@ class Uas:
         if other is None or other.phase is not Phase.CONFIRMED:
             return None, Refusal(481)
         return (None, Refusal(486)) if wanted[1] else (other, None)
-
-    def _update(self, usage: InviteDialog, request: Request, source: Address, server: NonInviteServer) -> None:
-        """A change of the session, or only a sign of life (RFC 3311 section 5.2)."""
-        refusal = unfit_content(request) or refreshing.too_short(request)
-        if refusal is None and usage.update_server is not None:
-            refusal = Refusal(500, (RETRY_AFTER,))  # one at a time, whatever it carries
-        elif refusal is None and request.body:
-            if usage.reinvite_server is not None:
-                refusal = Refusal(500, (RETRY_AFTER,))
-            elif usage.reinviting is not None or usage.repeats is not None or usage.phase is not Phase.CONFIRMED:
-                refusal = Refusal(491)
-        target = request.contact
-        if refusal is not None:
-            response = self._core.answer(request, refusal.status, refusal.reason, headers=refusal.headers)
-            server.respond(response)
-            usage.sent(response)
-            return
-        if target is not None:
-            usage.dialog.remote_target = target.uri
-            usage.flow = flow_of(request, source)
-        usage.update_server = server
-        if request.body:
-            usage.deliver(Reinvited(request.description))
-        else:
-            self._updated(usage, 200, b"")
-
-    def _updated(self, usage: InviteDialog, status: int, body: bytes) -> None:
-        """The final response to the peer's UPDATE."""
-        server, usage.update_server = usage.update_server, None
-        if server is None:
-            return
-        fields: Fields = [("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
-        if status < 300:
-            timer = usage.refreshing.answer(server.request) if usage.refreshing is not None else []
-            fields = [("Contact", self._core.contact(usage.peer, secure=usage.dialog.secure)), *timer, *fields]
-        if body:
-            fields.append(("Content-Type", SDP))
-            usage.described = body
-        response = respond(server.request, status, headers=fields, body=body)
-        server.respond(response)
-        usage.sent(response)
 
     def _reject(self, usage: InviteDialog, request: Request, reply_to: Address, refusal: Refusal) -> None:
         response = self._core.answer(request, refusal.status, refusal.reason, headers=refusal.headers)
@@ -256,7 +200,7 @@ class Uas:
         if usage.reinvite_server is not None:
             self._final(usage, usage.reinvite_server, 487)
         if usage.update_server is not None:
-            self._updated(usage, 487, b"")
+            self.updating.answer(usage, 487, b"")
         self._stop_repeats(usage)
 
     # -- INVITE ----------------------------------------------------------------------------------------------------
@@ -294,6 +238,7 @@ class Uas:
             return
         provisionals = usage.provisionals
         if provisionals is not None and (body or usage.insists):
+            usage.settled |= bool(body and usage.request.body)
             self._respond(usage, status, body=body, headers=headers, send=provisionals.put)
         else:
             self._remind(usage, self._respond(usage, status, body=body, headers=headers))
@@ -315,6 +260,9 @@ class Uas:
 
     def _settle(self, usage: IncomingInvite) -> None:
         """The INVITE gets its final response now."""
+        usage.accept_waits = None
+        if usage.update_server is not None:
+            self.updating.answer(usage, 487, b"")
         if usage.provisionals is not None:
             usage.provisionals.stop()
         self._owners.pop(usage.server, None)
@@ -328,6 +276,10 @@ class Uas:
         if usage.provisionals is not None and usage.provisionals.open:
             usage.provisionals.when_acknowledged(lambda: self.accept(usage, body, headers))
             return
+        if usage.update_server is not None:
+            usage.accept_waits = lambda: self.accept(usage, body, headers)
+            return
+        body = b"" if usage.changed else body
         self._settle(usage)
         usage.phase = Phase.ANSWERED
         timer = usage.refreshing.answer(usage.request) if usage.refreshing is not None else []
@@ -354,7 +306,7 @@ class Uas:
     ) -> Response:
         fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
-            fields.insert(0, ("Contact", self._core.contact(usage.peer, usage.request.uri.user, secure=usage.dialog.secure)))
+            fields.insert(0, ("Contact", self._core.contact_in(usage, usage.peer)))
         else:
             usage.server.on_ack = usage.received
         if body:
@@ -438,7 +390,7 @@ class Uas:
     def answer_reinvite(self, usage: InviteDialog, status: int, body: bytes) -> None:
         """200 with a description, or a refusal that leaves the dialog as it was."""
         if usage.update_server is not None:
-            self._updated(usage, status, body)
+            self.updating.answer(usage, status, body)
             return
         server = usage.reinvite_server
         if server is None or usage.phase is not Phase.CONFIRMED:
@@ -459,7 +411,7 @@ class Uas:
         fields: Fields = [*headers, ("Allow", ALLOW), ("Server", self._core.parts.user_agent)]
         if status < 300:
             timer = usage.refreshing.answer(server.request) if usage.refreshing is not None else []
-            fields = [("Contact", self._core.contact(usage.peer, secure=usage.dialog.secure)), *timer, *fields]
+            fields = [("Contact", self._core.contact_in(usage, usage.peer)), *timer, *fields]
         else:
             server.on_ack = usage.received
         if body:

@@ -10,6 +10,7 @@ from strangers.rtp import RtpEnd, Samples, parted, samples, sounding, touch_tone
 from strangers.rtpengine import Rtpengine
 from strangers.sipjs import SipJs, installed
 from strangers.sipp import MODES, Sipp
+from strangers.sofia import Sofia
 from strangers.softphone import Softphone
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Samples",
     "SipJs",
     "Sipp",
+    "Sofia",
     "Softphone",
     "heard",
     "installed",

@@ -211,7 +211,8 @@ class Talk:
             number,
             f"z9hG4bK{self.grammar.token()}",
         )
-        content = ("application/sdp", self.grammar.sdp()) if method in {"INVITE", "UPDATE"} and self.grammar.maybe(0.7) else None
+        described = {"INVITE": 0.7, "UPDATE": 0.7, "PRACK": 0.3}.get(method, 0.0)
+        content = ("application/sdp", self.grammar.sdp()) if described and self.grammar.maybe(described) else None
         more = [("Refer-To", REFERRED)] if method == "REFER" else self._abilities()
         return self.grammar.request(
             method, names, transport=self._main.transport, uri="sip:we@192.0.2.2", content=content, more=more
