@@ -38,7 +38,7 @@ Max-Forwards: 70
 {more}Content-Length: [len]
 """
 _INVITE = re.compile(r"^(INVITE .*?)\r?\n\r?\n", re.DOTALL | re.MULTILINE)
-SILENT_PORT = 14_000
+SILENT_PORT = 15_500
 """Nobody reads there; in the descriptions of those who send no sound."""
 
 
@@ -134,7 +134,7 @@ class Callee:
 
     def troubles(self) -> str:
         """What sipp did not expect."""
-        return self._errors.read_text() if self._errors.exists() else ""
+        return self._errors.read_text(errors="replace") if self._errors.exists() else ""
 
     def close(self) -> None:
         """Stop."""

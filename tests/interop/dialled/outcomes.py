@@ -82,6 +82,14 @@ OUTCOMES = [
         target="<User>nobody</User>",
     ),
     Outcome(
+        "unreachable",
+        (),
+        Leg(5000, "Network Error", "NETWORK_OUT_OF_ORDER", "Error", "failed"),
+        "failed",
+        "NETWORK_OUT_OF_ORDER",
+        target="<User>sip:somebody@127.0.0.1:1;transport=tcp</User>",
+    ),
+    Outcome(
         "no_route",
         (),
         Leg(5020, "Routing Error", "EXCHANGE_ROUTING_ERROR", "Error", "failed"),
