@@ -24,6 +24,8 @@ from flask import Flask, Response, abort, jsonify, render_template_string, reque
 from plivo import plivoxml
 from plivo.utils import validate_v3_signature
 
+log = logging.getLogger("dial-report")
+
 KEPT = 100
 """So many calls are remembered; then the oldest is forgotten."""
 PAGE = """<!doctype html>
@@ -156,7 +158,7 @@ def application(team: Sequence[str], reports: Reports, token: str | None = None)
         """A leg was answered, connected or hung up, or keys were pressed. Nobody reads the reply."""
         told = request.form
         more = told.get("DialDigitsMatch") or told.get("DialBLegHangupCauseName", "")
-        print(f"{told['From']} → {told['DialBLegTo']}: {told['DialAction']} {more}".rstrip(), flush=True)
+        log.info("%s", f"{told['From']} → {told['DialBLegTo']}: {told['DialAction']} {more}".rstrip())
         reports.event(told)
         return "OK"
 
@@ -164,7 +166,7 @@ def application(team: Sequence[str], reports: Reports, token: str | None = None)
     def over() -> Response:
         """The Dial is over: note how, and go on accordingly."""
         told = request.form
-        print(f"{told['From']}: {told['DialStatus']} {told['DialHangupCause']}, rang: {told['DialRingStatus']}", flush=True)
+        log.info("%s: %s %s, rang: %s", told["From"], told["DialStatus"], told["DialHangupCause"], told["DialRingStatus"])
         reports.result(told)
         if told["DialStatus"] == "completed":
             return xml(plivoxml.HangupElement())
@@ -186,6 +188,7 @@ def application(team: Sequence[str], reports: Reports, token: str | None = None)
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=5001)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     sys.modules["flask.cli"].show_server_banner = lambda *_: None
     application(os.environ.get("TEAM", "alice,bob").split(","), Reports(), os.environ.get("PLIVO_AUTH_TOKEN")).run(

@@ -90,8 +90,9 @@ def _phones(node: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iter
     (folder / "falling.raw").write_bytes(np.tile(FALLING, 20).astype("<i2").tobytes())
     (folder / "nothing.raw").write_bytes(b"")
 
+    node.add_endpoints(PASSWORD, "alice", "bob", "carol")
+
     def registered(user: str) -> Softphone:
-        node.command("endpoint", "add", user, "--password", PASSWORD)
         return Softphone(folder, user=user, password=PASSWORD, server=f"127.0.0.1:{node.sip_port}")
 
     with ExitStack() as opened, ThreadPoolExecutor() as beside:
