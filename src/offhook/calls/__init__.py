@@ -1,6 +1,7 @@
 """Calls: what a call is. The interpreter, one module for each element, routing and closing, over ports that others implement."""
 
 from offhook.calls.call import Call
+from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import (
     AnyLeg,
@@ -37,6 +38,7 @@ __all__ = [
     "Hooks",
     "Leg",
     "Order",
+    "Placement",
     "Playback",
     "Records",
     "Reply",

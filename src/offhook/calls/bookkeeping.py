@@ -49,13 +49,16 @@ def live_call(
     began_at: datetime,
     request: Mapping[str, str],
     hangup_defaults_to_answer: bool,
+    direction: str = "inbound",
+    parent_call_uuid: str | None = None,
 ) -> LiveCall:
-    """What must be known about an inbound call to close it, even after a crash."""
+    """What must be known about a call to close it, even after a crash."""
     target = _hangup_target(application, hangup_defaults_to_answer=hangup_defaults_to_answer)
     return LiveCall(
         call_uuid=call_uuid,
         auth_id=auth_id,
-        direction="inbound",
+        direction=direction,
+        parent_call_uuid=parent_call_uuid,
         from_number=facts.from_number,
         to_number=facts.to_number,
         began_at=began_at,

@@ -9,18 +9,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from offhook import causes
 from offhook.audio import Playlist, Track
 from offhook.calls import bookkeeping, parameters, urls
 from offhook.calls.policy import CallSettings
-from offhook.calls.ports import Clips, Dialler, Digits, Hooks, Leg, Playback, Records, Speech
-from offhook.calls.status import CallStatus
+from offhook.calls.ports import Clips, Dialler, Digits, Facts, Hooks, Leg, Playback, Records, Speech
+from offhook.calls.status import CallStatus, unconnected
 from offhook.calls.timeline import Timeline
 from offhook.causes import Ending, UrlKind
 from offhook.clock import Clock
-from offhook.errors import Defect, InvalidUrl
+from offhook.errors import Defect, InvalidUrl, LegGone
 from offhook.events import AudioStarted, AudioStopped, Event, Noted
 from offhook.ids import Ids
 from offhook.records import Application, LiveCall, Notification
@@ -79,9 +80,26 @@ class Call:
     """What verbs see. One task runs the document; everything else of the call is a task of ``scope``."""
 
     def __init__(
-        self, leg: Leg, application: Application, timeline: Timeline, tools: Tools, *, call_uuid: str, scope: asyncio.TaskGroup
+        self,
+        facts: Facts,
+        application: Application,
+        timeline: Timeline,
+        tools: Tools,
+        *,
+        call_uuid: str,
+        scope: asyncio.TaskGroup,
+        leg: Leg | None = None,
+        direction: str = "inbound",
+        more: Mapping[str, str] = MappingProxyType({}),
+        parent_call_uuid: str | None = None,
     ) -> None:
-        self.leg = leg
+        """Args:
+        leg: of a call that comes in; one that we place has none until it is answered.
+        more: what its requests carry beside the standard parameters.
+        """
+        self.facts = facts
+        self.direction = direction
+        self._leg = leg
         self.application = application
         self.uuid = call_uuid
         self.tools = tools
@@ -109,15 +127,19 @@ class Call:
         self._timeline = timeline
         self._scope = scope
         self._schedule: asyncio.TimerHandle | None = None
+        self._limit: asyncio.TimerHandle | None = None
         self._ordered: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        self._standard = parameters.standard(
-            call_uuid, application.auth_id, leg.facts, direction="inbound", began_at=self.began_at
-        )
+        self._standard = {
+            **parameters.standard(call_uuid, application.auth_id, facts, direction=direction, began_at=self.began_at),
+            **more,
+        }
         self.live: LiveCall = bookkeeping.live_call(
             call_uuid,
-            leg.facts,
+            facts,
             application,
             auth_id=application.auth_id,
+            direction=direction,
+            parent_call_uuid=parent_call_uuid,
             began_at=self.began_at,
             request=self.standard(),
             hangup_defaults_to_answer=tools.settings.hangup_defaults_to_answer,
@@ -143,6 +165,29 @@ class Call:
 
     # -- the leg ---------------------------------------------------------------------------------------------------
 
+    @property
+    def leg(self) -> Leg:
+        """The A leg. Raises ``LegGone`` while there is none."""
+        if self._leg is None:
+            raise LegGone("nobody has answered")
+        return self._leg
+
+    @property
+    def has_leg(self) -> bool:
+        """Whether there is one: always, except for a call of ours that nobody has answered."""
+        return self._leg is not None
+
+    def was_answered(self, leg: Leg) -> None:
+        """Somebody has answered a call that we placed."""
+        self._leg = leg
+        self._answered()
+
+    def final_status(self, ending: Ending) -> CallStatus:
+        """CallStatus once it is over: of one that came in always ``completed`` (reference ``xml.md`` section 2.6)."""
+        if self.direction == "inbound" or self.answered_at is not None:
+            return CallStatus.COMPLETED
+        return unconnected(ending)
+
     async def how_it_ended(self) -> Ending:
         """Why the call is over; of a leg that is gone and has not yet said why, within ``LEAVING_S``."""
         if self.over is None:
@@ -158,15 +203,18 @@ class Call:
         """It is known how the call ended; the first time counts."""
         if self.over is None:
             self.over = ending
-            self.status = CallStatus.COMPLETED
+            self.status = self.final_status(ending)
 
     async def answer(self) -> None:
         """Answer, if it is not answered yet. Raises ``LegGone``."""
         if self.answered_at is None:
             await self.leg.answer()
-            self.answered_at = self.tools.clock.wall()
-            self.answered_now = self.tools.clock.now()
-            self.status = CallStatus.IN_PROGRESS
+            self._answered()
+
+    def _answered(self) -> None:
+        self.answered_at = self.tools.clock.wall()
+        self.answered_now = self.tools.clock.now()
+        self.status = CallStatus.IN_PROGRESS
 
     async def ready_for_audio(self) -> bool:
         """Make sound possible: answer; inside ``PreAnswer``, open early media instead.
@@ -276,6 +324,10 @@ class Call:
         while self.tail:
             await asyncio.wait(list(self.tail))
 
+    def limit(self, after_s: int) -> None:
+        """End the call then, whatever else is scheduled: its time limit."""
+        self._limit = asyncio.get_running_loop().call_later(after_s, self.hang_up, causes.TIME_LIMIT)
+
     def schedule_hangup(self, after_s: int) -> None:
         """End the call then; a later schedule replaces an earlier one (reference ``xml.md`` section 13)."""
         if self._schedule is not None:
@@ -293,7 +345,8 @@ class Call:
 
     def close(self) -> None:
         """Nothing of this call may fire any more."""
-        if self._schedule is not None:
-            self._schedule.cancel()
+        for timer in (self._schedule, self._limit):
+            if timer is not None:
+                timer.cancel()
         if not self._ordered.done():
             self._ordered.cancel()

@@ -10,7 +10,6 @@ from typing import Any
 from offhook.calls.bookkeeping import Outcome, hangup_facts, hangup_request, record_of, source_ip
 from offhook.calls.call import Call
 from offhook.calls.ports import AnyLeg, Records
-from offhook.calls.status import CallStatus
 from offhook.causes import Ending
 from offhook.errors import LegGone
 from offhook.events import MediaMeasured, Observe
@@ -29,16 +28,17 @@ async def close(call: Call, ending: Ending, records: Records) -> None:
     """End the leg, write the record, send the hangup request. It is shielded by its caller and does not raise."""
     call.close()
     outcome = _outcome(call, ending)
-    try:
-        call.leg.release(ending)
-    except Exception:
-        log.exception("call %s: its leg could not be released", call.uuid)
-    call.status = CallStatus.COMPLETED
-    if call.answered_at is not None or call.leg.early:
-        await measure(call.leg, call.note, call.uuid)
+    call.status = outcome.status
+    if call.has_leg:
+        try:
+            call.leg.release(ending)
+        except Exception:
+            log.exception("call %s: its leg could not be released", call.uuid)
+        if call.answered_at is not None or call.leg.early:
+            await measure(call.leg, call.note, call.uuid)
     call.note(outcome.event())
     hangup = hangup_request(call.live, outcome, call.tools.ids)
-    await write(records, record_of(call.live, outcome, source_ip=source_ip(call.leg.facts)), hangup)
+    await write(records, record_of(call.live, outcome, source_ip=source_ip(call.facts)), hangup)
     if hangup is not None:
         await _deliver(call, hangup)
 
@@ -50,7 +50,7 @@ def hangup_parameters(call: Call, ending: Ending) -> dict[str, str]:
 
 def _outcome(call: Call, ending: Ending) -> Outcome:
     duration_s = 0 if call.answered_now is None else int(call.tools.clock.now() - call.answered_now)
-    return Outcome(ending, call.tools.clock.wall(), call.answered_at, duration_s)
+    return Outcome(ending, call.tools.clock.wall(), call.answered_at, duration_s, call.final_status(ending))
 
 
 async def _deliver(call: Call, hangup: Notification) -> None:

@@ -205,8 +205,8 @@ class Dialler(Protocol):
     """Places B legs."""
 
     def dialling(
-        self, order: Order, *, observe: Observe, ringing: Callable[[], None], early: Callable[[AnyLeg], None]
-    ) -> AbstractAsyncContextManager[AnyLeg]:
+        self, order: Order, *, observe: Observe, ringing: Callable[[], None], early: Callable[[Leg], None]
+    ) -> AbstractAsyncContextManager[Leg]:
         """Call somebody; entered when he has answered; cancelled or hung up and freed at the end of the block.
 
         Args:

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Sequence
 
 from offhook import causes
-from offhook.calls import bookkeeping, closing, interpreter, recovery
+from offhook.calls import bookkeeping, closing, interpreter, outbound, recovery
 from offhook.calls.call import Call, CallOver, Tools
+from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
 from offhook.calls.routing import route
@@ -97,7 +98,7 @@ class Service:
         call: Call | None = None
         try:
             async with asyncio.TaskGroup() as scope:
-                call = Call(leg, application, timeline, self._tools, call_uuid=call_uuid, scope=scope)
+                call = Call(leg.facts, application, timeline, self._tools, call_uuid=call_uuid, scope=scope, leg=leg)
                 self.calls[call_uuid] = call
                 self._records.begin(call.live)
                 ending = await _first_ending(call)
@@ -115,6 +116,64 @@ class Service:
                     await closing.shielded(self._refuse(leg, ending, timeline, application))
             finally:
                 self.calls.pop(call_uuid, None)
+
+    async def place(self, placement: Placement) -> None:
+        """Place a call, run it when it is answered, until its record is written. Raises only when cancelled."""
+        self._arrived += 1
+        self._idle.clear()
+        try:
+            await self._place(placement)
+        finally:
+            self._arrived -= 1
+            if not self._arrived:
+                self._idle.set()
+
+    async def _place(self, placement: Placement) -> None:
+        timeline = Timeline(placement.call_uuid, self._tools.clock, self._sinks)
+        order, ending = placement.order, CANCELLED
+        timeline.add(CallArrived(order.from_number, order.target, "outbound", "", placement.application.name))
+        call: Call | None = None
+        held: outbound.Held | None = None
+        try:
+            async with asyncio.TaskGroup() as scope:
+                call = Call(
+                    *(placement.parties(), placement.application, timeline, self._tools),
+                    call_uuid=placement.call_uuid,
+                    scope=scope,
+                    direction="outbound",
+                    more=placement.parameters(),
+                    parent_call_uuid=placement.parent_call_uuid,
+                )
+                self.calls[placement.call_uuid] = call
+                self._records.begin(call.live)
+                rings = _Rings(call, placement)
+                held = outbound.Held(self._tools.dialler, order, observe=timeline.add, ringing=rings.ring, early=rings.early)
+                ending = await self._ring_and_run(call, placement, held, rings)
+                for task in list(call.tail):
+                    task.cancel()
+        except Exception as error:
+            ending = causes.INTERNAL_ERROR.because(_told(error))
+            log.exception("call %s: a defect of ours ended it", placement.call_uuid)
+            timeline.add(Noted(f"a defect of the platform: {_told(error)}", level="error"))
+        finally:
+            try:
+                if call is not None:
+                    call.is_over(ending)
+                    await closing.shielded(closing.close(call, ending, self._records))
+            finally:
+                if held is not None:
+                    await closing.shielded(held.free())
+                self.calls.pop(placement.call_uuid, None)
+
+    async def _ring_and_run(self, call: Call, placement: Placement, held: outbound.Held, rings: _Rings) -> Ending:
+        found = await outbound.answered(call, placement, held, rings.rang)
+        if isinstance(found, Ending):
+            return found
+        call.was_answered(found)
+        call.limit(min(placement.time_limit_s, outbound.LONGEST_S))
+        if placement.keys and not rings.keys_sent:
+            call.beside(outbound.press(found, placement, call), name="keys")
+        return await _first_ending(call)
 
     async def _refuse(self, leg: Leg, ending: Ending, timeline: Timeline, application: Application | None) -> None:
         """A call that nothing runs: a record and a timeline, no web hook."""
@@ -151,6 +210,31 @@ class Service:
             How many there were.
         """
         return await recovery.recover(self._records, self._tools.hooks, self._tools.clock, self._tools.ids, self._sinks)
+
+
+class _Rings:
+    """What happens while a call of ours rings."""
+
+    def __init__(self, call: Call, placement: Placement) -> None:
+        self.rang = asyncio.Event()
+        self.keys_sent = False
+        self._call = call
+        self._placement = placement
+
+    def ring(self) -> None:
+        """It rings there: the ring URL is told, once (``callbacks.md`` section 4.3)."""
+        if not self.rang.is_set():
+            self.rang.set()
+            url, method = self._placement.ring_url, self._placement.ring_method
+            if url:
+                self._call.beside(self._call.notify("ring", url, method, {"Event": "Ring"}), name="ring")
+
+    def early(self, leg: Leg) -> None:
+        """Early media comes."""
+        self.ring()
+        if self._placement.keys and self._placement.keys_early:
+            self.keys_sent = True
+            self._call.beside(outbound.press(leg, self._placement, self._call), name="keys")
 
 
 async def _first_ending(call: Call) -> Ending:

@@ -70,6 +70,21 @@ class OutgoingLeg(Leg):
         self.early_media = asyncio.Event()
         self._outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    # -- as the A leg of a call that we place: it is answered before its document runs -----------------------------------
+
+    unusable: Ending | None = None
+
+    def ring(self) -> None:
+        """Nothing: the far end rang."""
+
+    async def open_early_media(self) -> None:
+        """Nothing: it was answered. Raises ``LegGone``."""
+        self._audio()
+
+    async def answer(self) -> None:
+        """Nothing: it was answered. Raises ``LegGone``."""
+        self._audio()
+
     async def wait_answered(self) -> None:
         """Wait for the 200.
 
@@ -92,7 +107,7 @@ class OutgoingLeg(Leg):
     def _take(self, event: InviteEvent) -> None:
         match event:
             case Rang():
-                self._ring()
+                self._rings()
             case Progressed(body=body):
                 self._progress(body)
             case Answered(body=body):
@@ -107,13 +122,13 @@ class OutgoingLeg(Leg):
             case _:
                 super()._take(event)
 
-    def _ring(self) -> None:
+    def _rings(self) -> None:
         if not self.rang.is_set():
             self.rang.set()
             self._note(CallRang())
 
     def _progress(self, body: bytes) -> None:
-        self._ring()
+        self._rings()
         if body and self._agree(body) and not self.early:
             self.early = True
             self.early_media.set()

@@ -34,6 +34,7 @@ from offhook.sip.message import Message, Request, Response, parse_message
 from offhook.sip.names import OwnAddress
 from offhook.sip.registrar import Reach, Registrar
 from offhook.sip.requests import IncomingRequest
+from offhook.sip.sending import Sending
 from offhook.sip.stack import UDP_BUFFER_BYTES, SipSettings, Stack
 from offhook.sip.tls import Tls, TlsFiles
 from offhook.sip.transfer import Referral
@@ -82,6 +83,7 @@ __all__ = [
     "Response",
     "SdpError",
     "Secret",
+    "Sending",
     "Signer",
     "SipBindError",
     "SipParseError",

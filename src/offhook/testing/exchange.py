@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from offhook import causes
-from offhook.calls import AnyLeg, Order, Unanswered
+from offhook.calls import Leg, Order, Unanswered
 from offhook.causes import Ending
 from offhook.errors import LegGone
 from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Observe
@@ -92,7 +92,7 @@ class Exchange:
 
     @asynccontextmanager
     async def dialling(
-        self, order: Order, *, observe: Observe, ringing: Callable[[], None], early: Callable[[AnyLeg], None]
+        self, order: Order, *, observe: Observe, ringing: Callable[[], None], early: Callable[[Leg], None]
     ) -> AsyncIterator[Callee]:
         """Call somebody, see ``calls.Dialler``."""
         behaves = self.people.get(order.target, Refuses(causes.from_refusal(404), 0.05, None))
@@ -111,7 +111,7 @@ class Exchange:
             leg.release(causes.API_CANCEL)
             await leg.aclose()
 
-    async def _ring(self, leg: Callee, behaves: Behaves, ringing: Callable[[], None], early: Callable[[AnyLeg], None]) -> None:
+    async def _ring(self, leg: Callee, behaves: Behaves, ringing: Callable[[], None], early: Callable[[Leg], None]) -> None:
         """Until it is answered. Raises ``Unanswered``."""
 
         def rings() -> None:

@@ -19,8 +19,7 @@ from offhook.errors import LegGone
 from offhook.ids import Ids
 from offhook.legs import IncomingLeg, Leg, OutgoingLeg, accepting
 from offhook.media import Media
-from offhook.sip import Credentials, IncomingInvite, NameAddr, Response, Stack, Uri
-from offhook.sip.sending import Sending
+from offhook.sip import Credentials, IncomingInvite, NameAddr, Response, Sending, Stack, Uri
 from offhook.testing.live.phone import LOOPBACK, Phone
 from offhook.testing.live.sound import Samples, samples_of
 

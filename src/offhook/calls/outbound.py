@@ -1,0 +1,163 @@
+"""Calls that we place: ring, be answered, and from then on run like any other (reference ``api.md`` section 5.1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from offhook import causes
+from offhook.calls.call import Call
+from offhook.calls.ports import Dialler, Leg, Order, Unanswered
+from offhook.causes import Ending
+from offhook.errors import LegGone
+from offhook.events import DigitsSent, Observe
+from offhook.records import Application
+
+LONGEST_S = 86_400
+DEFAULT_LIMIT_S = 14_400
+RING_S = 120
+KEY_MS, KEY_GAP_MS = 2000, 100
+"""How long a key of ``send_digits`` is held where it does not say (``1w2@500``), and the pause after each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A call that is to be placed."""
+
+    call_uuid: str
+    request_uuid: str
+    order: Order
+    application: Application
+    """Its web hooks, and whose it is."""
+    ring_url: str | None = None
+    ring_method: str = "POST"
+    ring_timeout_s: int = RING_S
+    """From the INVITE on."""
+    hangup_on_ring_s: int | None = None
+    """From the first ringing on."""
+    time_limit_s: int = DEFAULT_LIMIT_S
+    """From the answer on; at most a day."""
+    keys: str = ""
+    """Pressed after the answer."""
+    key_ms: int = KEY_MS
+    keys_early: bool = False
+    """They are pressed during early media instead."""
+    parent_call_uuid: str | None = None
+
+    def parties(self) -> Parties:
+        """Who calls whom, as the call's requests say it."""
+        return Parties(
+            from_number=self.order.from_number,
+            to_number=self.order.target,
+            to_user=self.order.target,
+            caller_name=self.order.caller_name or None,
+            custom_headers={f"X-PH-{name}": value for name, value in self.order.headers.items()},
+        )
+
+    def parameters(self) -> dict[str, str]:
+        """What its requests carry beside the standard ones."""
+        return {"ALegUUID": self.call_uuid, "ALegRequestUUID": self.request_uuid, "RequestUUID": self.request_uuid}
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The facts of a call that we place (``ports.Facts``)."""
+
+    from_number: str
+    to_number: str
+    to_user: str
+    caller_name: str | None = None
+    forwarded_from: str | None = None
+    custom_headers: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    sip_call_id: str = ""
+    app_id: str | None = None
+    fallback_app_id: str | None = None
+    auth_user: str | None = None
+    hops: int = 0
+    stir_verification: str = "Not Applicable"
+    stir_attestation: str = "Not Applicable"
+
+
+class Held:
+    """A leg that a task of its own places, keeps and frees: the scopes of a leg are entered and left by the same task."""
+
+    def __init__(
+        self, dialler: Dialler, order: Order, *, observe: Observe, ringing: Callable[[], None], early: Callable[[Any], None]
+    ) -> None:
+        self.answered: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+        """The leg, or ``Unanswered``."""
+        self._dialling = dialler.dialling(order, observe=observe, ringing=ringing, early=early)
+        self._done = asyncio.Event()
+        self._task = asyncio.create_task(self._hold(), name=f"leg to {order.target}")
+
+    async def _hold(self) -> None:
+        try:
+            async with self._dialling as leg:
+                self.answered.set_result(leg)
+                await self._done.wait()
+        except asyncio.CancelledError:
+            if not self.answered.done():
+                self.answered.cancel()
+        except Exception as error:
+            if not self.answered.done():
+                self.answered.set_exception(error)
+                self.answered.exception()  # nobody has to be waiting
+            else:
+                raise
+
+    async def free(self) -> None:
+        """Cancel what rings, free what was answered. Idempotent."""
+        self._done.set()
+        if not self.answered.done():
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def answered(call: Call, placement: Placement, held: Held, rang: asyncio.Event) -> Leg | Ending:
+    """Wait until somebody answers; or how it ended: refused, rang out, or called off."""
+    ordered = asyncio.ensure_future(call.ordered_to_end())
+    limit = asyncio.ensure_future(_rings_out(placement, rang))
+    ways: list[asyncio.Future[Any]] = [held.answered, ordered, limit]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        if held.answered.done():
+            try:
+                return held.answered.result()
+            except Unanswered as refused:
+                return refused.ending
+            except LegGone as gone:
+                return causes.CALLEE_HUNG_UP.because(str(gone))
+        return _called_off(ordered.result()) if ordered.done() else causes.RANG_OUT
+    finally:
+        ordered.cancel()
+        limit.cancel()
+        await asyncio.gather(ordered, limit, return_exceptions=True)
+
+
+async def _rings_out(placement: Placement, rang: asyncio.Event) -> None:
+    async with asyncio.timeout(placement.ring_timeout_s) as limit:
+        try:
+            if placement.hangup_on_ring_s is None:
+                await asyncio.Event().wait()
+            await rang.wait()
+            await asyncio.sleep(placement.hangup_on_ring_s or 0)
+        except asyncio.CancelledError:
+            if not limit.expired():
+                raise
+
+
+def _called_off(ending: Ending) -> Ending:
+    """Withdrawn by the API before the answer (``hangup-causes.md`` section 6.3)."""
+    return causes.API_CANCEL if ending is causes.API_HANGUP else ending
+
+
+async def press(leg: Leg, placement: Placement, call: Call) -> None:
+    """``send_digits``; that the leg leaves meanwhile is told by the leg."""
+    try:
+        await leg.send_digits(placement.keys, tone_ms=placement.key_ms, gap_ms=KEY_GAP_MS)
+        call.note(DigitsSent(placement.keys, "leg"))
+    except LegGone:
+        pass
