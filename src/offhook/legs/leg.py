@@ -98,6 +98,8 @@ class Leg:
         self._transfer: asyncio.Task[None] | None = None
         self._left: Ending | None = None
         """How the party left that is being transferred."""
+        self.bridged = False
+        """Whether it is connected with another leg: both hear each other."""
         self._holds = False
         self._hold_changed = asyncio.Event()
 
@@ -168,9 +170,11 @@ class Leg:
         room = ours.next_number()
         ours.join(room, speaks=not listens_only)
         theirs.join(room)
+        self.bridged = other.bridged = not listens_only
         try:
             yield
         finally:
+            self.bridged = other.bridged = False
             ours.join(None)
             theirs.join(None)
 

@@ -13,6 +13,7 @@ from typing import Literal, cast
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.ids import Ids
+from offhook.legs import Leg
 from offhook.records import SipEndpoint, Trunk
 from offhook.settings import Settings
 from offhook.sip import (
@@ -23,6 +24,7 @@ from offhook.sip import (
     Guard,
     IncomingInvite,
     IncomingRequest,
+    InviteDialog,
     NameAddr,
     OutgoingInvite,
     Registrar,
@@ -125,6 +127,9 @@ class Telephony:
         """Call an endpoint that is registered, or a number by a trunk; nobody else is called because somebody asks us to."""
         if self._stack is None:
             return None
+        joined = next((self._stack.named_by(value) for name, value in headers if name == "Replaces"), None)
+        if joined is not None:
+            return self._join(joined, caller, offer, headers)
         reached = self.registrar.reach(target.user or "")
         if reached:
             one = reached[0]
@@ -143,6 +148,18 @@ class Telephony:
             credentials=trunking.credentials(trunk),
             route=trunking.way(trunk),
         )
+
+    def _join(
+        self, joined: InviteDialog, caller: NameAddr, offer: bytes, headers: Sequence[tuple[str, str]]
+    ) -> OutgoingInvite | None:
+        """Two calls of one phone become one: we call ourselves, and that call takes the phone's place in both.
+
+        Only where the second is a talk: the document of a call that nobody is connected to would be left with no one to hear it.
+        """
+        if self._stack is None or not isinstance(joined.owner, Leg) or not joined.owner.bridged:
+            return None
+        here = Uri(host=self._stack.advertised_host("127.0.0.1"), user=joined.dialog.local.uri.user, port=self._stack.port)
+        return self._stack.invite(here, caller=caller, body=offer, headers=[*headers, self.admission.own_mark(1)])
 
     def _trusted(self, host: str) -> bool:
         if is_loopback(host):

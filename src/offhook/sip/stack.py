@@ -19,12 +19,13 @@ from offhook.sip.digest import Credentials
 from offhook.sip.dns import Dns
 from offhook.sip.errors import SipBindError
 from offhook.sip.headers import Address
-from offhook.sip.invite import IncomingInvite, OutgoingInvite
+from offhook.sip.invite import IncomingInvite, InviteDialog, OutgoingInvite
 from offhook.sip.message import Request, Response
 from offhook.sip.names import Network, OwnAddress, Resolver
 from offhook.sip.requests import Correspondence, IncomingRequest
 from offhook.sip.tls import Tls
 from offhook.sip.transaction import NonInviteClient
+from offhook.sip.transfer import dialog_named
 from offhook.sip.transports import HANDSHAKE_S, Datagrams, Streams
 from offhook.sip.trunking import NoAnswer
 from offhook.sip.uri import NameAddr, Uri
@@ -342,6 +343,11 @@ class Stack:
     def ping(self, octets: bytes, address: Address) -> None:
         """Send octets that are no message: they keep a NAT's binding open."""
         self._transmit(octets, address)
+
+    def named_by(self, replaces: str) -> InviteDialog | None:
+        """Our own dialog that a Replaces field names, if it is one."""
+        named = dialog_named(replaces)
+        return None if named is None else self.core.dialogs.get(named)
 
     def advertised_host(self, peer_host: str) -> str:
         """The address of ours that ``peer_host`` should use: the public one, or the local one that leads there."""

@@ -110,11 +110,17 @@ def replaced(request: Request) -> tuple[DialogId, bool] | None:
     values = request.headers_all("replaces")
     if not values:
         return None
-    tags = {name.lower(): value for name, value in _TAG.findall(values[0])}
-    call_id = values[0].partition(";")[0].strip()
-    if len(values) > 1 or not call_id or set(tags) != {"to-tag", "from-tag"}:
+    named = dialog_named(values[0])
+    if len(values) > 1 or named is None:
         raise HeaderError("Replaces", ", ".join(values), "Call-ID;to-tag=…;from-tag=…")
-    return (call_id, tags["to-tag"], tags["from-tag"]), "early-only" in values[0].lower().replace(" ", "").split(";")
+    return named, "early-only" in values[0].lower().replace(" ", "").split(";")
+
+
+def dialog_named(value: str) -> DialogId | None:
+    """The dialog that a Replaces field names, as whoever gets the INVITE knows it; ``None`` where it names none."""
+    tags = {name.lower(): tag for name, tag in _TAG.findall(value)}
+    call_id = value.partition(";")[0].strip()
+    return (call_id, tags["to-tag"], tags["from-tag"]) if call_id and set(tags) == {"to-tag", "from-tag"} else None
 
 
 def _nothing(_result: object) -> None:

@@ -91,7 +91,7 @@ class Commands:
             self._admit(leg)
             leg.connected_at = engine.pacing.tick
             engine.transmission.introduce(leg)
-        left = peers.real_address(leg.socket)
+        left = peers.real_address(leg.socket) or leg.signalled  # who has not been heard yet may still be heard
         if moved and not fresh:
             engine.reception.remove(leg)
             peers.disconnect(leg.socket)
