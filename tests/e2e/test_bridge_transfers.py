@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +66,12 @@ def office(staffed: NodeProcess, customer: Customer) -> NodeProcess:
 async def connected(desk: Desk, node: NodeProcess, *, by_alice: bool = False) -> AsyncIterator[tuple[OutgoingLeg, IncomingLeg]]:
     """Somebody, or Alice with her password, talks with Bob."""
     server = f"127.0.0.1:{node.sip_port}"
-    for name in NAMES:
-        await desk.register(server, name, PASSWORD)
     who = {"caller": f"sip:alice@{server}", "credentials": Credentials("alice", PASSWORD)} if by_alice else {}
-    async with desk.dial(node.uri(), **who) as caller, desk.taken("bob") as bob:
+    async with AsyncExitStack() as opened:
+        for name in NAMES:
+            await opened.enter_async_context(desk.registered(server, name, PASSWORD))
+        caller = await opened.enter_async_context(desk.dial(node.uri(), **who))
+        bob = await opened.enter_async_context(desk.taken("bob"))
         await bob.answer()
         await caller.wait_answered()
         yield caller, bob

@@ -80,13 +80,18 @@ class Desk(Phone):
         with suppress(LegGone):
             self._concealed += (await leg.statistics()).frames_concealed
 
-    async def register(self, server: str, user: str, password: str) -> None:
-        """Register a user of ours with a node, ``host:port``, for ten minutes."""
+    @asynccontextmanager
+    async def registered(self, server: str, user: str, password: str) -> AsyncIterator[None]:
+        """A user of ours is registered with a node, ``host:port``, as long as the block lasts."""
         target = Uri.parse(f"sip:{server}")
         sender = NameAddr(Uri(host=target.host, user=user, port=target.port))
         asking = self.stack.correspondence(target, sender=sender, credentials=Credentials(user, password))
         told = await asking.ask("REGISTER", [("Contact", f"<{self.uri(user)}>"), ("Expires", "600")])
         assert told.status == 200, f"REGISTER of {user}: {told.status} {told.reason}"
+        try:
+            yield
+        finally:
+            await asking.ask("REGISTER", [("Contact", f"<{self.uri(user)}>"), ("Expires", "0")])
 
 
 @asynccontextmanager
