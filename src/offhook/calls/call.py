@@ -29,6 +29,7 @@ from offhook.xml import Element
 
 log = logging.getLogger(__name__)
 
+MAX_TRANSFERS = 70
 LEAVING_S = 5.0
 """A leg that is gone says how it left within this time."""
 STOPPING_S = 1.0
@@ -128,6 +129,11 @@ class Call:
         self._scope = scope
         self._schedule: asyncio.TimerHandle | None = None
         self._limit: asyncio.TimerHandle | None = None
+        self.transfers = 0
+        self.being_transferred = False
+        """Its elements are being stopped for a transfer."""
+        self._elsewhere: Next | None = None
+        self._transferred = asyncio.Event()
         self._ordered: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._standard = {
             **parameters.standard(call_uuid, application.auth_id, facts, direction=direction, began_at=self.began_at),
@@ -338,6 +344,23 @@ class Call:
         """End the call from outside of its document: schedule, API, a drain that takes too long. The first one counts."""
         if not self._ordered.done():
             self._ordered.set_result(ending)
+
+    def transfer(self, url: str, method: str) -> None:
+        """Drop what runs and go on with the document of a URL (reference ``api.md`` section 5.5). The last one counts."""
+        self.transfers += 1
+        if self.transfers > MAX_TRANSFERS:
+            self.hang_up(causes.LOOP.because(f"transferred more than {MAX_TRANSFERS} times"))
+            return
+        self.being_transferred = True
+        self._elsewhere = Next(url, method, UrlKind.TRANSFER, {})
+        self._transferred.set()
+
+    async def transferred(self) -> Next:
+        """Wait for ``transfer``; each is told once."""
+        await self._transferred.wait()
+        self._transferred.clear()
+        assert self._elsewhere is not None
+        return self._elsewhere
 
     async def ordered_to_end(self) -> Ending:
         """Wait for ``hang_up``."""

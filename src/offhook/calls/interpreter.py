@@ -20,10 +20,13 @@ RING_AFTER_S = 0.2
 """A web server that takes longer lets the caller hear ringing; a faster one saves the 180."""
 
 
-async def run(call: Call) -> Ending:
-    """Run a call's documents from the answer URL until none is left; returns how it ended, raises ``CallOver`` the same."""
+async def run(call: Call, start: Next | None = None) -> Ending:
+    """Run a call's documents from ``start`` on, else from the answer URL, until none is left.
+
+    Returns how it ended; raises ``CallOver`` the same.
+    """
     call.perform = lambda element: run_element(call, element)
-    document = await _first_document(call)
+    document = await (_first_document(call) if start is None else _fetch(call, start))
     while True:
         following = await _run_document(call, document)
         if following is None:

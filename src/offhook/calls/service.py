@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from offhook import causes
-from offhook.calls import bookkeeping, closing, interpreter, outbound, recovery
-from offhook.calls.call import Call, CallOver, Tools
+from offhook.calls import bookkeeping, closing, outbound, recovery, running
+from offhook.calls.call import Call, Tools
 from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
@@ -16,7 +16,6 @@ from offhook.calls.routing import route
 from offhook.calls.timeline import Sink, Timeline, log_row
 from offhook.causes import Ending
 from offhook.clock import Clock
-from offhook.errors import LegGone
 from offhook.events import CallArrived, Noted
 from offhook.ids import Ids
 from offhook.records import Application
@@ -101,7 +100,7 @@ class Service:
                 call = Call(leg.facts, application, timeline, self._tools, call_uuid=call_uuid, scope=scope, leg=leg)
                 self.calls[call_uuid] = call
                 self._records.begin(call.live)
-                ending = await _first_ending(call)
+                ending = await running.until_over(call)
                 for task in list(call.tail):
                     task.cancel()
         except Exception as error:
@@ -173,7 +172,7 @@ class Service:
         call.limit(min(placement.time_limit_s, outbound.LONGEST_S))
         if placement.keys and not rings.keys_sent:
             call.beside(outbound.press(found, placement, call), name="keys")
-        return await _first_ending(call)
+        return await running.until_over(call)
 
     async def _refuse(self, leg: Leg, ending: Ending, timeline: Timeline, application: Application | None) -> None:
         """A call that nothing runs: a record and a timeline, no web hook."""
@@ -235,37 +234,6 @@ class _Rings:
         if self._placement.keys and self._placement.keys_early:
             self.keys_sent = True
             self._call.beside(outbound.press(leg, self._placement, self._call), name="keys")
-
-
-async def _first_ending(call: Call) -> Ending:
-    """Run the document until it ends, the far end leaves, or somebody orders the end; the losers are stopped."""
-    document = asyncio.ensure_future(_document(call))
-    leaving = asyncio.ensure_future(call.leg.ended())
-    ways: list[asyncio.Future[Ending] | asyncio.Future[Ending | None]] = [
-        leaving,
-        asyncio.ensure_future(call.ordered_to_end()),
-        document,
-    ]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        # Of several at once the far end's leaving counts: it is what the people on the line saw.
-        found = next(way for way in ways if way.done()).result()
-        # ``None``: the document met a leg that is gone; how it left is on its way.
-        call.is_over(found if found is not None else await call.how_it_ended())
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-    return await call.how_it_ended()
-
-
-async def _document(call: Call) -> Ending | None:
-    try:
-        return await interpreter.run(call)
-    except CallOver as over:
-        return over.ending
-    except LegGone:
-        return None
 
 
 def _told(error: BaseException) -> str:

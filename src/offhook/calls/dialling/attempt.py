@@ -144,6 +144,8 @@ class Attempt:
     def _why_left(self) -> Ending:
         """What the B legs are told when the A leg's call is over (``hangup-causes.md`` sections 6.3 and 6.4)."""
         over = self._call.over
+        if self._call.being_transferred:
+            return causes.API_CANCEL
         if over is None or over.source in {Source.CALLER, Source.CALLEE}:
             return causes.CALLER_LEFT
         return causes.API_CANCEL if over.source is Source.API else over

@@ -30,7 +30,8 @@ async def run(element: Dial, call: Call) -> Next | None:
     try:
         await attempt.run()
     except (asyncio.CancelledError, LegGone):
-        await closing.shielded(_tell_without_call(element, attempt, call))
+        if not call.being_transferred:  # it drops the document with all that the element had still to say
+            await closing.shielded(_tell_without_call(element, attempt, call))
         raise
     call.unconnected = None if attempt.connected else attempt.ending
     if element.action is None:
