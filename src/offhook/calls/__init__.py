@@ -1,6 +1,7 @@
 """Calls: what a call is. The interpreter, one module for each element, routing and closing, over ports that others implement."""
 
 from offhook.calls.call import Call
+from offhook.calls.departures import Departures, TooManyCalls
 from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import (
@@ -31,6 +32,7 @@ __all__ = [
     "CallStatus",
     "Clips",
     "DefaultApplication",
+    "Departures",
     "Dialler",
     "Digits",
     "Directory",
@@ -45,6 +47,7 @@ __all__ = [
     "Service",
     "Sink",
     "Speech",
+    "TooManyCalls",
     "Unanswered",
     "describe",
 ]

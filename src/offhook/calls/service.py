@@ -7,12 +7,13 @@ import logging
 from collections.abc import Sequence
 
 from offhook import causes
-from offhook.calls import bookkeeping, closing, outbound, recovery, running
+from offhook.calls import bookkeeping, closing, outbound, parameters, recovery, running
 from offhook.calls.call import Call, Tools
 from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
 from offhook.calls.routing import route
+from offhook.calls.status import unconnected
 from offhook.calls.timeline import Sink, Timeline, log_row
 from offhook.causes import Ending
 from offhook.clock import Clock
@@ -126,6 +127,37 @@ class Service:
             self._arrived -= 1
             if not self._arrived:
                 self._idle.set()
+
+    async def withdraw(self, placement: Placement, ending: Ending) -> None:
+        """Close a call of ours that was never placed: its record and its hangup request."""
+        timeline = Timeline(placement.call_uuid, self._tools.clock, self._sinks)
+        now = self._tools.clock.wall()
+        live = bookkeeping.live_call(
+            placement.call_uuid,
+            placement.parties(),
+            placement.application,
+            auth_id=placement.application.auth_id,
+            direction="outbound",
+            parent_call_uuid=placement.parent_call_uuid,
+            began_at=now,
+            request={
+                **parameters.standard(
+                    placement.call_uuid,
+                    placement.application.auth_id,
+                    placement.parties(),
+                    direction="outbound",
+                    began_at=now,
+                ),
+                **placement.parameters(),
+            },
+            hangup_defaults_to_answer=self._tools.settings.hangup_defaults_to_answer,
+        )
+        outcome = bookkeeping.Outcome(ending, now, status=unconnected(ending))
+        timeline.add(outcome.event())
+        hangup = bookkeeping.hangup_request(live, outcome, self._tools.ids)
+        await closing.write(self._records, bookkeeping.record_of(live, outcome), hangup)
+        if hangup is not None:
+            self._tools.hooks.deliver(hangup, timeline.add)
 
     async def _place(self, placement: Placement) -> None:
         timeline = Timeline(placement.call_uuid, self._tools.clock, self._sinks)
