@@ -283,6 +283,7 @@ class Settings:
         _seconds, 60.0, "A call whose caller sends no audio for so long is ended, in seconds; 0 turns that off."
     )
     max_calls: int = _setting(int, 2000, "Calls at a time; more are refused with 503.")
+    calls_per_s: float = _setting(_rate, 2.0, "Calls that are placed a second for each account; more wait in line.")
     log_level: str = _setting(_level, "info", "`debug`, `info`, `warning` or `error`.")
 
 

@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from offhook import __version__
+from offhook import __version__, causes
 from offhook.api import HttpServer
-from offhook.calls import CallSettings, DefaultApplication, Service, Sink
+from offhook.calls import CallSettings, DefaultApplication, Departures, Service, Sink
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
@@ -48,6 +48,7 @@ class Parts:
     media: Media
     speech: Speech
     service: Service
+    departures: Departures
     stack: Stack
     http: HttpServer
     telephony: Telephony
@@ -131,6 +132,7 @@ async def running(
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
         reception = Reception(settings, telephony)
+        departures = Departures(service, reception.begin, clock, starts_per_s=settings.calls_per_s)
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = Stack(
             host=settings.sip.host,
@@ -160,13 +162,14 @@ async def running(
         dialler.opens(stack, media)
         await telephony.start(stack)
         opened.push_async_callback(telephony.aclose)
-        parts = Parts(store, hooks, media, speech, service, stack, http, telephony)
+        parts = Parts(store, hooks, media, speech, service, departures, stack, http, telephony)
         # Last in, first out: every call has ended before anything that it stands on is closed.
         reception.opens(await opened.enter_async_context(asyncio.TaskGroup()), stack, media, service)
         try:
             yield Node(settings, account, account_is_new=is_new, parts=parts, ids=ids)
         finally:
             reception.open = False
+            departures.close(causes.INTERNAL_ERROR.because("the node is being stopped"))
             await service.drain(settings.drain_s)
 
 

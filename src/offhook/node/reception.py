@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import cast
+from collections.abc import Coroutine
+from typing import Any, cast
 
 from offhook.calls import Service
+from offhook.errors import Defect
 from offhook.ids import Ids
 from offhook.legs import Leg, Secrecy, Terms, accepting, terms_of
 from offhook.media import Media
@@ -41,6 +43,13 @@ class Reception:
             return
         self._running += 1
         self._group.create_task(self._run(invite, *self._parts), name=f"call {invite.call_id}")
+
+    def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something beside the calls that come in: a call that we place."""
+        if self._group is None:
+            work.close()
+            raise Defect("the node is not open yet")
+        self._group.create_task(work, name=name)
 
     def _full(self, media: Media) -> bool:
         """As many calls as are allowed, or as the media engine can keep in time: those that run go first."""
