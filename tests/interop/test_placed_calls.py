@@ -1,4 +1,4 @@
-"""Calls that a node places, over real SIP: sipp is called, a customer's web server says what is done and is told what happened."""
+"""Calls that a node places, over real SIP: sipp is called, a customer's web server says what is done and is told how it went."""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ def place(folder: Path, customer: Customer, *targets: str, **wishes: object) -> 
         }
         async with asyncio.timeout(LIMIT_S), running(load(environment={}, flags={**flags, "allow_private_urls": "true"})) as node:
             node.parts.departures.ask([_placement(node, customer, target, wishes) for target in targets])
-            while len(found := await node.parts.store.records(node.account.auth_id)) < len(targets):
+            found: list[CallRecord] = []
+            while len(found) < len(targets):
                 await asyncio.sleep(0.05)
+                found = await node.parts.store.records(node.account.auth_id)
             return sorted(found, key=lambda record: record.initiation_time)
 
     return asyncio.run(story())
