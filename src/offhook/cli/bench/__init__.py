@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from offhook.cli.bench import calls, media
+from offhook.cli.bench import bridge, calls, media
 
 __all__ = ["register"]
 
@@ -14,4 +14,5 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(name="bench", help="Measure what Offhook costs on this machine.", no_args_is_help=True)
     group.command("media")(media.run)
     group.command("calls")(calls.run)
+    group.command("bridge")(bridge.run)
     app.add_typer(group)

@@ -83,8 +83,9 @@ class Line:
             self.sent += 1
 
     def count_anew(self) -> None:
-        """What was sent before does not count."""
-        self._counts_from, self.sent = self._number, 0
+        """What was sent before does not count, nor what was heard."""
+        self._counts_from, self.sent, self.heard, self.twice = self._number, 0, 0, 0
+        self.delays = [0] * len(self.delays)
 
     def _read(self) -> None:
         with suppress(BlockingIOError, ConnectionRefusedError):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
+
 from offhook.cli.bench.bridge_lines import HOST, STEP_MS, Talk
+from offhook.cli.bench.calls_load import a_node, ready
 from offhook.clock import Clock
 from offhook.ids import Ids
 from offhook.sip import IncomingInvite, NameAddr, Stack
@@ -63,6 +67,39 @@ class BridgeResult:
             "frames_heard": heard,
             "frames_twice": twice,
         }
+
+
+async def measure(calls: int, seconds: float) -> BridgeResult:
+    """Start a node and a customer's server, and let so many calls talk for so long.
+
+    Raises:
+        BenchFailed: the node did not start.
+    """
+    async with AsyncExitStack() as opened:
+        stack, talks = await opened.enter_async_context(a_switchboard(calls))
+        customer = await opened.enter_async_context(_customer(stack.port))
+        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="offhook-bench-"))
+        node = await opened.enter_async_context(a_node(folder, customer))
+        return await bridge(stack, talks, await ready(node), seconds=seconds)
+
+
+@asynccontextmanager
+async def _customer(port: int) -> AsyncIterator[str]:
+    """A web server whose document calls the other phone; its URL."""
+
+    async def answer(request: web.Request) -> web.Response:
+        number = str((await request.post()).get("To", ""))
+        return web.Response(text=document(number, port), content_type="application/xml")
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, 0).start()
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def document(number: str, port: int) -> str:

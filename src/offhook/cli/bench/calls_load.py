@@ -75,8 +75,8 @@ async def measure(calls: int, rate: float) -> CallsResult:
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
         async with _python("offhook.cli.bench.calls_customer") as customer:
             web = f"http://127.0.0.1:{await _word(customer, 'port')}"
-            async with _node(folder, web) as node:
-                sip = await _ready(node)
+            async with a_node(folder, web) as node:
+                sip = await ready(node)
                 await _load(sip, max(10, calls // 10), rate)
                 await asyncio.sleep(SETTLE_S)
                 before = _cpu_ms(node.pid), _children_cpu_ms(node.pid)
@@ -107,8 +107,8 @@ async def _shares(calls: int, rate: float) -> dict[str, float]:
         found = Path(folder) / "parts.json"
         async with _python("offhook.cli.bench.calls_customer") as customer:
             web = f"http://127.0.0.1:{await _word(customer, 'port')}"
-            async with _node(folder, web, "offhook.cli.bench.calls_sampled", str(found)) as node:
-                sip = await _ready(node)
+            async with a_node(folder, web, "offhook.cli.bench.calls_sampled", str(found)) as node:
+                sip = await ready(node)
                 await _load(sip, max(10, calls // 10), rate)
                 node.send_signal(signal.SIGUSR2)
                 await _load(sip, calls, rate)
@@ -147,7 +147,7 @@ async def _python(
                 await process.wait()
 
 
-def _node(
+def a_node(
     folder: str, web: str, module: str = "offhook", *more: str
 ) -> contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]:
     flags = ["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", folder, "--log-level", "error"]
@@ -168,7 +168,7 @@ async def _word(process: asyncio.subprocess.Process, name: str) -> str:
     raise BenchFailed(f"no {name!r} from a part of the benchmark within {START_S:g} s")
 
 
-async def _ready(node: asyncio.subprocess.Process) -> str:
+async def ready(node: asyncio.subprocess.Process) -> str:
     """Where the node's SIP is."""
     return (await _word(node, "ready")).split()[1]
 
