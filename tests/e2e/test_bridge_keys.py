@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from itertools import product
 
 import numpy as np
-import pytest
 
 from offhook.audio import DIGITS_HZ, Digit
 from offhook.legs import IncomingLeg, Leg, OutgoingLeg, Terms
@@ -17,15 +16,21 @@ from offhook.testing.live import Customer, Desk, Heard, NodeProcess, document, h
 WAYS = ("rfc4733", "inband", "info")
 EVENTS, TONES = Terms(("PCMU",)), Terms(("PCMU",), events=False)
 AnyPhone = IncomingLeg | OutgoingLeg
+Came = list[tuple[str, str]]
+"""Keys, and how each came."""
 
 
 @asynccontextmanager
 async def connected(
-    desk: Desk, node: NodeProcess, customer: Customer, a_way: str, b_way: str
+    desk: Desk, node: NodeProcess, customer: Customer, a_way: str, b_way: str, *, number: int = 0
 ) -> AsyncIterator[tuple[AnyPhone, AnyPhone]]:
-    """Two parties of a ``Dial``, whose phones tell keys in these ways."""
-    customer.says("/answer", document(f"<Dial><User>{desk.uri('bob')}</User></Dial>"))
-    async with desk.dial(node.uri(), terms=terms(a_way)) as alice, desk.taken("bob", terms=terms(b_way)) as bob:
+    """Two parties of a ``Dial``, whose phones tell keys in these ways; ``number`` tells calls at the same time apart."""
+    customer.says("/answer", lambda seen: document(f"<Dial><User>{desk.uri('bob' + seen['To'])}</User></Dial>"))
+    called = str(14155550100 + number)
+    async with (
+        desk.dial(node.uri(called), terms=terms(a_way)) as alice,
+        desk.taken(f"bob{called}", terms=terms(b_way)) as bob,
+    ):
         await bob.answer()
         await alice.wait_answered()
         await hears(alice, 0.2)  # both ways are open
@@ -35,6 +40,11 @@ async def connected(
 def terms(way: str) -> Terms:
     """A phone that tells keys by INFO takes them as events."""
     return TONES if way == "inband" else EVENTS
+
+
+def taken(way: str) -> str:
+    """How such a phone hears keys."""
+    return "inband" if way == "inband" else "rfc4733"
 
 
 async def press(leg: Leg, way: str, keys: str, *, held_ms: int = 100, pause_ms: int = 80) -> None:
@@ -47,7 +57,7 @@ async def press(leg: Leg, way: str, keys: str, *, held_ms: int = 100, pause_ms: 
         await asyncio.sleep((held_ms + pause_ms) / 1000)
 
 
-async def arrive(heard: list[Digit], count: int) -> list[tuple[str, str]]:
+async def arrive(heard: list[Digit], count: int) -> Came:
     """Wait for so many keys, and half a second more for any that are too many; which, and how they came."""
     for _ in range(1000):
         if len(heard) >= count:
@@ -57,41 +67,41 @@ async def arrive(heard: list[Digit], count: int) -> list[tuple[str, str]]:
     return [(each.key, each.via) for each in heard]
 
 
-@pytest.mark.parametrize(("a_way", "b_way"), list(product(WAYS, WAYS)))
-def test_a_key_arrives_once_whatever_way_the_two_have(node: NodeProcess, customer: Customer, a_way: str, b_way: str) -> None:
+def test_a_key_arrives_once_whatever_way_the_two_have(node: NodeProcess, customer: Customer) -> None:
+    """All nine pairings, each both ways."""
+    pairings = list(product(WAYS, WAYS))
+
     async def scene(desk: Desk) -> None:
-        async with connected(desk, node, customer, a_way, b_way) as (alice, bob):
-            with keys_of(bob) as by_bob, keys_of(alice) as by_alice:
-                await asyncio.gather(press(alice, a_way, "12#"), press(bob, b_way, "*0D"))
-                to_bob, to_alice = await asyncio.gather(arrive(by_bob, 3), arrive(by_alice, 3))
-            comes = ["inband" if way == "inband" else "rfc4733" for way in (b_way, a_way)]
-            assert to_bob == [(key, comes[0]) for key in "12#"]
-            assert to_alice == [(key, comes[1]) for key in "*0D"]
+        async def call(number: int, a_way: str, b_way: str) -> tuple[Came, Came]:
+            async with connected(desk, node, customer, a_way, b_way, number=number) as (alice, bob):
+                with keys_of(bob) as by_bob, keys_of(alice) as by_alice:
+                    await asyncio.gather(press(alice, a_way, "12#"), press(bob, b_way, "*0D"))
+                    return await asyncio.gather(arrive(by_bob, 3), arrive(by_alice, 3))
+
+        came = await asyncio.gather(*(call(number, *ways) for number, ways in enumerate(pairings)))
+        for (a_way, b_way), (to_bob, to_alice) in zip(pairings, came, strict=True):
+            assert to_bob == [(key, taken(b_way)) for key in "12#"], (a_way, b_way)
+            assert to_alice == [(key, taken(a_way)) for key in "*0D"], (a_way, b_way)
 
     asyncio.run(in_calm(scene))
 
 
-@pytest.mark.parametrize(("a_way", "b_way"), [("rfc4733", "inband"), ("inband", "rfc4733")])
-def test_ten_keys_a_second_all_arrive_in_order(node: NodeProcess, customer: Customer, a_way: str, b_way: str) -> None:
-    keys = "112233445566*#"
+def test_keys_that_come_fast_or_are_held_for_long_arrive_once_and_in_order(node: NodeProcess, customer: Customer) -> None:
+    """Ten keys a second, and one of 1.2 s with one behind it."""
+    pairings = [("rfc4733", "inband"), ("inband", "rfc4733"), ("rfc4733", "rfc4733")]
+    fast = "112233445566*#"
 
     async def scene(desk: Desk) -> None:
-        async with connected(desk, node, customer, a_way, b_way) as (alice, bob):
-            with keys_of(bob) as heard:
-                await press(alice, a_way, keys, held_ms=60, pause_ms=40)
-                assert "".join(key for key, _ in await arrive(heard, len(keys))) == keys
+        async def call(number: int, a_way: str, b_way: str) -> str:
+            async with connected(desk, node, customer, a_way, b_way, number=number) as (alice, bob):
+                with keys_of(bob) as heard:
+                    await press(alice, a_way, fast, held_ms=60, pause_ms=40)
+                    await press(alice, a_way, "7", held_ms=1200)
+                    await press(alice, a_way, "8")
+                    return "".join(key for key, _ in await arrive(heard, len(fast) + 2))
 
-    asyncio.run(in_calm(scene))
-
-
-@pytest.mark.parametrize(("a_way", "b_way"), [("rfc4733", "rfc4733"), ("inband", "rfc4733")])
-def test_a_key_that_is_held_for_long_is_one_key(node: NodeProcess, customer: Customer, a_way: str, b_way: str) -> None:
-    async def scene(desk: Desk) -> None:
-        async with connected(desk, node, customer, a_way, b_way) as (alice, bob):
-            with keys_of(bob) as heard:
-                await press(alice, a_way, "5", held_ms=1200)
-                await press(alice, a_way, "6")
-                assert [key for key, _ in await arrive(heard, 2)] == ["5", "6"]
+        came = await asyncio.gather(*(call(number, *ways) for number, ways in enumerate(pairings)))
+        assert came == [fast + "78"] * len(pairings), dict(zip(pairings, came, strict=True))
 
     asyncio.run(in_calm(scene))
 

@@ -116,6 +116,7 @@ class Dialler:
         )
         try:
             async with self._answered(placed, ringing, early) as leg:
+                leg.place = self._telephony.place
                 yield leg
         except NotAnswered as refused:
             if order.whatsapp and refused.ending.cause.code == causes.NO_ROUTE.cause.code:

@@ -13,6 +13,8 @@ from offhook.sip import Answered, IncomingInvite, NameAddr, OutgoingInvite, Refu
 HOST = "127.0.0.1"
 FRAME_MS = 20
 STEP_MS = 0.25
+TRIES, AGAIN_S = 10, 2.0
+"""How often, and how long after a 503, a call is tried again."""
 REACH_MS = 500
 """Delays are counted in steps up to here; what takes longer is in the last one."""
 _HEADER = struct.Struct("!BBHII")
@@ -145,20 +147,30 @@ class Talk:
         self._invite: OutgoingInvite | None = None
 
     async def place(self, stack: Stack, target: str, caller: NameAddr) -> None:
-        """Call, and talk as soon as that is answered; ``failed`` says when it is not."""
+        """Call, and talk as soon as that is answered; ``failed`` says when it is not. Whom a busy machine refuses tries again."""
+        for _ in range(TRIES):
+            if await self._try(stack, target, caller) != 503:
+                return
+            await asyncio.sleep(AGAIN_S)
+
+    async def _try(self, stack: Stack, target: str, caller: NameAddr) -> int | None:
+        """The status that refused the call, if one did."""
         loop = asyncio.get_running_loop()
+        self.failed = ""
         self._invite = stack.invite(target, caller=caller, body=_OFFER.format(host=HOST, port=self.a.port).encode())
         async for event in self._invite:
             match event:
                 case Answered(body=body):
                     self.answered_at = loop.time()
                     self.a.begin(_port(body), self.answered_at)
-                    return
+                    return None
                 case Refused(response=response):
                     self.failed = f"refused with {response.status}"
+                    return response.status
                 case _:
                     pass
-        self.failed = self.failed or "it ended before it was answered"
+        self.failed = "it ended before it was answered"
+        return None
 
     def take(self, invite: IncomingInvite) -> None:
         """The node calls the other phone: it answers at once."""
