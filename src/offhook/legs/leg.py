@@ -100,7 +100,10 @@ class Leg:
         """How the party left that is being transferred."""
         self.bridged = False
         """Whether it is connected with another leg: both hear each other."""
-        self._holds = False
+        self._room: tuple[int, bool] | None = None
+        """Where it is connected with another leg, and whether it is heard there."""
+        self._holds = self._hears = False
+        """It takes no sound from us now; it has taken some before."""
         self._hold_changed = asyncio.Event()
 
     # -- what the interpreter sees ---------------------------------------------------------------------------------
@@ -168,20 +171,23 @@ class Leg:
         """
         ours, theirs = self._audio(), other._audio()
         room = ours.next_number()
-        ours.join(room, speaks=not listens_only)
-        theirs.join(room)
+        self._room, other._room = (room, not listens_only), (room, True)
+        self._sit(ours)
+        other._sit(theirs)
         self.bridged = other.bridged = not listens_only
         try:
             yield
         finally:
             self.bridged = other.bridged = False
-            ours.join(None)
-            theirs.join(None)
+            self._room = other._room = None
+            self._sit(ours)
+            other._sit(theirs)
 
     async def hold_changes(self, was: bool) -> bool:
         """Wait until the party is no longer what it was, on hold or not (RFC 3264 section 8.4); what it is now.
 
-        A party on hold takes no sound from us; what it sends, if anything, is its own.
+        Holding is to take no sound from us any more. What it sends meanwhile, a phone's own music say, is not passed on: whom it
+        has put on hold hears ours. Who has never taken any (a loudspeaker of announcements the other way round) does not hold.
         """
         while self._holds is was:
             self._hold_changed.clear()
@@ -246,14 +252,22 @@ class Leg:
         self._version += 1
         return Local(self._host, self._open().port, self._identity, self._version)
 
+    def _sit(self, channel: Channel) -> None:
+        """Be heard in the bridge, if there is one; not while the party holds."""
+        room, heard = self._room or (None, True)
+        channel.join(room, speaks=heard and not self._holds)
+
     def _connect(self, agreement: Agreement) -> None:
         if agreement == self._agreement:
             return
         self._agreement = agreement
-        self._holds = not agreement.send
+        self._hears = self._hears or agreement.send
+        self._holds = self._hears and not agreement.send
         self._hold_changed.set()
         self._flowing.set()
         channel, sealed = self._open(), agreement.sealed
+        if self._room is not None:
+            self._sit(channel)
         channel.connect(
             RtpPeer(
                 host=agreement.host,
