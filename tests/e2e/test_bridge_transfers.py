@@ -49,22 +49,30 @@ def staffed(node: NodeProcess, _customer: Customer) -> NodeProcess:
 
 @pytest.fixture
 def office(staffed: NodeProcess, customer: Customer) -> NodeProcess:
-    """Whoever calls the number gets Bob, and endpoints get whom they call."""
+    """That node, and a customer who has seen nothing."""
+    return staffed
+
+
+def opens(node: NodeProcess, customer: Customer) -> None:
+    """Whoever calls the number gets Bob, and endpoints get whom they call; what was before is forgotten."""
+    customer.forget()
 
     def answer(seen: Seen) -> Reply:
         called = next((name for name in NAMES if name in seen["To"]), "bob")
         return document(
-            f'<Dial callbackUrl="/told" callbackMethod="POST"><User>sip:{called}@127.0.0.1:{staffed.sip_port}</User></Dial>'
+            f'<Dial callbackUrl="/told" callbackMethod="POST"><User>sip:{called}@127.0.0.1:{node.sip_port}</User></Dial>'
         )
 
     customer.says("/answer", answer)
     customer.says("/told", document())
-    return staffed
 
 
 @asynccontextmanager
-async def connected(desk: Desk, node: NodeProcess, *, by_alice: bool = False) -> AsyncIterator[tuple[OutgoingLeg, IncomingLeg]]:
+async def connected(
+    desk: Desk, node: NodeProcess, customer: Customer, *, by_alice: bool = False
+) -> AsyncIterator[tuple[OutgoingLeg, IncomingLeg]]:
     """Somebody, or Alice with her password, talks with Bob."""
+    opens(node, customer)
     server = f"127.0.0.1:{node.sip_port}"
     who = {"caller": f"sip:alice@{server}", "credentials": Credentials("alice", PASSWORD)} if by_alice else {}
     async with AsyncExitStack() as opened:
@@ -105,7 +113,7 @@ def told(node: NodeProcess, customer: Customer, calls: int) -> None:
 @pytest.mark.parametrize("by_alice", [False, True], ids=["the-one-called", "the-caller"])
 def test_a_party_transfers_the_other_blindly(office: NodeProcess, customer: Customer, tmp_path: Path, *, by_alice: bool) -> None:
     async def scene(desk: Desk) -> None:
-        async with connected(desk, office, by_alice=by_alice) as (caller, bob):
+        async with connected(desk, office, customer, by_alice=by_alice) as (caller, bob):
             leaves, stays = (caller, bob) if by_alice else (bob, caller)
             hold(leaves)  # as phones do before they transfer
             await starts_to_hear(stays, loudness=100)
@@ -125,7 +133,7 @@ def test_a_party_transfers_the_other_to_whom_it_has_asked(office: NodeProcess, c
 
     async def scene(desk: Desk) -> None:
         async with (
-            connected(desk, office) as (caller, bob),
+            connected(desk, office, customer) as (caller, bob),
             desk.dial(desk.uri("carol")) as asking,
             desk.taken("carol") as carol,
         ):
@@ -148,7 +156,7 @@ def test_a_party_makes_its_two_calls_over_the_node_one(office: NodeProcess, cust
         server = f"127.0.0.1:{office.sip_port}"
         own = {"caller": f"sip:bob@{server}", "credentials": Credentials("bob", PASSWORD)}
         async with (
-            connected(desk, office) as (caller, bob),
+            connected(desk, office, customer) as (caller, bob),
             desk.dial(f"sip:carol@{server}", **own) as asking,
             desk.taken("carol") as carol,
         ):
@@ -174,7 +182,7 @@ def test_a_transfer_that_comes_to_nothing_leaves_the_talk_as_it_was(
 ) -> None:
     async def scene(desk: Desk) -> None:
         server = f"127.0.0.1:{office.sip_port}"
-        async with connected(desk, office) as (caller, bob):
+        async with connected(desk, office, customer) as (caller, bob):
             assert await refer(bob, f"sip:nobody@{server}") == 603
             await talk(caller, bob, tmp_path)
             assert await refer(bob, f"sip:carol@{server}") == 202

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -22,6 +23,8 @@ from offhook.media import Media
 from offhook.sip import Credentials, IncomingInvite, NameAddr, Response, Sending, Stack, Uri
 from offhook.testing.live.phone import LOOPBACK, Phone
 from offhook.testing.live.sound import Samples, samples_of
+
+log = logging.getLogger(__name__)
 
 PORTS = (13_000, 15_998)
 """Under those that the system gives to others (from 32768 on), and beside those of ``Phone``."""
@@ -132,6 +135,7 @@ async def in_calm(scene: Callable[[Desk], Awaitable[None]], *, tries: int = 4, l
             except (ExceptionGroup, AssertionError, TimeoutError) as error:
                 if not left or not await desk.disturbed():
                     raise _innermost(error) from error
+                log.warning("once more, for the machine was busy: %r", _innermost(error))
             else:
                 return
 
