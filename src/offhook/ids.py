@@ -40,7 +40,14 @@ class Ids:
 
     def auth_id(self) -> str:
         """``MA`` and 18 capitals or digits (reference ``api.md`` section 1.1)."""
-        return "MA" + "".join(_AUTH_ID_LETTERS[b % 36] for b in self._random_bytes(18))
+        return "MA" + self._letters()
+
+    def subaccount_id(self) -> str:
+        """``SA`` and 18 capitals or digits (reference ``api.md`` section 1.1)."""
+        return "SA" + self._letters()
+
+    def _letters(self) -> str:
+        return "".join(_AUTH_ID_LETTERS[b % 36] for b in self._random_bytes(18))
 
     def auth_token(self) -> str:
         """40 letters or digits."""

@@ -21,6 +21,72 @@ class Application:
     hangup_url: str | None = None
     """``None``: the answer URL gets the hangup request too (reference ``callbacks.md`` section 4.5)."""
     hangup_method: str = "POST"
+    message_url: str | None = None
+    """Kept for its owner; no messages come in."""
+    message_method: str = "POST"
+    default_number_app: bool = False
+    """Whether new numbers of the account get it."""
+    default_endpoint_app: bool = False
+    """Whether new endpoints of the account get it."""
+    enabled: bool = True
+    public_uri: bool = False
+    """Whether anybody may call its SIP URI."""
+    log_incoming_messages: bool = True
+    sip_auth_type: str = ""
+    """Empty, ``ip_acl``, ``credential`` or ``ip_acl_and_credential``."""
+    ip_acl_uuid: str | None = None
+    credential_uuid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """An account with all that is known of it (reference ``api.md`` section 3)."""
+
+    auth_id: str
+    auth_token: str = field(repr=False)
+    name: str
+    parent_id: str | None
+    """Of a subaccount, the main account; ``None`` for that one."""
+    enabled: bool
+    created_at: datetime
+    modified_at: datetime | None = None
+    city: str | None = None
+    state: str | None = None
+    address: str | None = None
+    timezone: str = "UTC"
+    """An IANA name; the times of its call records are told in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNumber:
+    """A number of an account (reference ``api.md`` section 9.1)."""
+
+    number: str
+    """Digits without ``+``, or the user part of a SIP URI."""
+    auth_id: str
+    app_id: str | None = None
+    alias: str | None = None
+    number_type: str = "local"
+    country: str | None = None
+    """ISO 3166 alpha-2."""
+    region: str | None = None
+    city: str | None = None
+    carrier: str | None = None
+    added_at: datetime | None = None
+    pooled: bool = False
+    """Whether it came from the pool, and goes back there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolNumber:
+    """A number that the operator offers to all accounts."""
+
+    number: str
+    number_type: str = "local"
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    carrier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

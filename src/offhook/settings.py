@@ -163,6 +163,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _count(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 1_000_000:
+        raise ValueError("must be between 0 and 1000000")
+    return value
+
+
 def _auth_id(text: str) -> str:
     text = text.strip()
     if len(text) != 20 or not text.startswith(("MA", "SA")) or not text.isalnum() or text != text.upper():
@@ -261,6 +268,12 @@ class Settings:
     )
     auth_id: str | None = _setting(_auth_id, None, "The main account's id. Made and shown once when absent.")
     auth_token: str | None = _setting(str.strip, None, "The main account's token. Made and shown once when absent.")
+    api_requests: int = _setting(_count, 300, "API requests that an account may make in 5 s; more get 429. 0: no limit.")
+    endpoint_suffix: bool = _setting(
+        _boolean,
+        True,
+        "Whether endpoints that the API makes have twelve digits behind the name that was asked for, as Plivo's have.",
+    )
     answer_url: str | None = _setting(_url, None, "Answers any number that has no application.")
     answer_method: str = _setting(_method, "POST", "How `answer_url` is requested.")
     fallback_url: str | None = _setting(_url, None, "Asked when `answer_url` fails.")

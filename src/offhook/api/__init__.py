@@ -1,5 +1,10 @@
-"""The HTTP side of a node. Today: whether it is alive and ready. The REST API moves in here."""
+"""The HTTP side of a node: whether it is alive and ready, and the REST API."""
 
+from offhook.api.accounts import Accounts
+from offhook.api.context import ApiSettings, Desk
+from offhook.api.frame import Api
+from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall
+from offhook.api.resources.number import country_of
 from offhook.api.server import HttpServer
 
-__all__ = ["HttpServer"]
+__all__ = ["Accounts", "Api", "ApiSettings", "Desk", "HttpServer", "LiveCalls", "NoLiveCalls", "RunningCall", "country_of"]

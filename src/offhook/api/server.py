@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ class HttpServer:
     Args:
         ready: whether calls are taken.
         routes: GET handlers of others, by path.
+        mounts: add what others serve.
         tls: with it, HTTPS is spoken instead of HTTP.
     """
 
@@ -28,11 +29,13 @@ class HttpServer:
         *,
         ready: Callable[[], bool],
         routes: Mapping[str, Handler] | None = None,
+        mounts: Sequence[Callable[[web.Application], None]] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._address = address
         self._ready = ready
         self._routes = routes or {}
+        self._mounts = mounts
         self._tls = tls
         self._runner: web.AppRunner | None = None
         self.port = address.port
@@ -49,6 +52,8 @@ class HttpServer:
         app.router.add_get("/readyz", self._readyz)
         for path, handler in self._routes.items():
             app.router.add_get(path, handler)
+        for mount in self._mounts:
+            mount(app)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._address.host, self._address.port, ssl_context=self._tls)

@@ -97,6 +97,10 @@ class Departures:
         self._begin(self._places.withdraw(placement, causes.API_CANCEL), f"call {call_uuid}")
         return True
 
+    def find(self, call_uuid: str) -> Placement | None:
+        """One that waits."""
+        return self._waiting.get(call_uuid)
+
     def waiting(self, auth_id: str) -> list[Placement]:
         """Those of an account that wait, the next first."""
         line = self._lines.get(auth_id)

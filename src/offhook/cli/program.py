@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from offhook import __version__
-from offhook.cli import bench, demo, directory, doctor, lint, phone, records, serve, telephony, trunk
+from offhook.cli import account, bench, demo, directory, doctor, lint, phone, pool, records, serve, telephony, trunk
 
 app = typer.Typer(
     name="offhook",
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (serve, phone, demo, doctor, lint, bench, directory, telephony, trunk, records):
+for part in (serve, phone, demo, doctor, lint, bench, account, directory, pool, telephony, trunk, records):
     part.register(app)
 
 

@@ -7,19 +7,26 @@ import fcntl
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+<<<<<<< HEAD
 from offhook import __version__, causes
 from offhook.api import HttpServer
 from offhook.calls import CallSettings, DefaultApplication, Departures, Service, Sink
+=======
+from offhook import __version__
+from offhook.api import Accounts, Api, ApiSettings, Desk, HttpServer, LiveCalls
+from offhook.calls import CallSettings, DefaultApplication, Service, Sink
+>>>>>>> ff244ab (The REST API: its frame, accounts, applications, endpoints, numbers, records of calls)
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
 from offhook.ids import Ids
 from offhook.media import Clips, Media
 from offhook.node.dialler import Dialler
+from offhook.node.live_calls import NodeCalls
 from offhook.node.reception import Reception
 from offhook.node.telephony import Telephony
 from offhook.records import Application
@@ -35,6 +42,8 @@ log = logging.getLogger(__name__)
 USER_AGENT = f"Offhook/{__version__}"
 SIP_PATH = "/sip"
 """Of the HTTP port, where browsers open their WebSocket."""
+TOKENS_S = 2.0
+"""How often it is asked whether another process has changed a token."""
 HOOKS_DRAIN_S = 5.0
 """How long the last notifications may take when the node stops; the rest wait in the outbox."""
 
@@ -102,6 +111,7 @@ async def running(
         store = await Store.open(settings.data / "offhook.db", clock=clock)
         opened.push_async_callback(store.aclose)
         account, is_new = await store.ensure_account(settings.auth_id, settings.auth_token)
+        opened.push_async_callback(_stopped, asyncio.create_task(_refresh_tokens(store), name="tokens"))
         hooks = _hooks(settings, store, clock, ids)
         await hooks.start()
         opened.push_async_callback(hooks.aclose, HOOKS_DRAIN_S)
@@ -152,6 +162,7 @@ async def running(
             settings.http,
             ready=lambda: reception.open,
             routes={SIP_PATH: stack.websocket},
+            mounts=[_api(settings, store, NodeCalls(service, departures, clock), clock, ids).mount],
             tls=_https(settings, tls),
         )
         await http.start()
@@ -190,6 +201,22 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
+async def _refresh_tokens(store: Store) -> None:
+    """Tokens that the command changes are used within seconds."""
+    while True:
+        await asyncio.sleep(TOKENS_S)
+        try:
+            await store.tenants.refresh()
+        except Exception:
+            log.exception("the tokens could not be read; those that are known stay in use")
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 def _certificates(hooks: Hooks) -> Callable[[str], Awaitable[bytes]]:
     """Certificates of those who sign calls come from URLs that strangers name: the guard of the web hooks stands before them."""
 
@@ -205,10 +232,22 @@ def _https(settings: Settings, tls: Tls) -> ssl.SSLContext | None:
     return tls.server if settings.http_tls else None
 
 
+def _api(settings: Settings, store: Store, live: LiveCalls, clock: Clock, ids: Ids) -> Api:
+    told = ApiSettings(
+        sip_realm=settings.sip_realm,
+        sip_domain=settings.sip_domain or settings.public_address.default,
+        sip_port=settings.sip.port,
+        requests=settings.api_requests,
+        endpoint_suffix=settings.endpoint_suffix,
+    )
+    return Api(Desk(store=store, accounts=Accounts(store, clock), live=live, clock=clock, ids=ids, settings=told))
+
+
 def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids) -> Hooks:
     def tokens(auth_id: str) -> Tokens:
-        token = store.token(auth_id)
-        return Tokens(own=(token,), main=(token,))
+        main = store.main_token
+        # What a removed account still has to send is signed with the main one's.
+        return Tokens(own=(store.token(auth_id) or main,), main=(main,))
 
     return Hooks(
         clock=clock,

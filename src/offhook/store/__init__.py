@@ -1,17 +1,24 @@
 """What is written down: accounts, applications, numbers, call records, timelines, and notifications that wait for delivery."""
 
 from offhook.store.database import StoreError
+from offhook.store.history import CallFilter
 from offhook.store.inspection import Contents, contents, faults
+from offhook.store.numbers import NumberTaken, digits_of
+from offhook.store.paging import Page
 from offhook.store.shelf import OutboxShelf
 from offhook.store.store import Account, Number, Store
 
 __all__ = [
     "Account",
+    "CallFilter",
     "Contents",
     "Number",
+    "NumberTaken",
     "OutboxShelf",
+    "Page",
     "Store",
     "StoreError",
     "contents",
+    "digits_of",
     "faults",
 ]

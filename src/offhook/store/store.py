@@ -17,11 +17,15 @@ from offhook.errors import SettingsError
 from offhook.ids import Ids
 from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
 from offhook.store import tables
+from offhook.store.catalogue import Catalogue
 from offhook.store.database import Database, StoreError
+from offhook.store.history import History
 from offhook.store.migrate import migrate
+from offhook.store.numbers import Numbers, digits_of
 from offhook.store.rows import row_of, utc, value_of
 from offhook.store.shelf import OutboxShelf
 from offhook.store.telephony import TelephonyShelf
+from offhook.store.tenants import Tenants
 from offhook.store.writer import Writer
 
 ROUTES_FRESH_S = 1.0
@@ -46,12 +50,6 @@ class Number:
     app_id: str | None
 
 
-def digits_of(number: str) -> str:
-    """A number as it is looked up: without ``+`` and what people write between digits; other names in lower case."""
-    bare = "".join(each for each in number if each not in "+ -().")
-    return bare if not bare or (bare.isdigit() and bare.isascii()) else number.strip().lower()
-
-
 class Store:
     """Reads are queries; what calls write is buffered and committed in groups (``Writer``)."""
 
@@ -61,10 +59,19 @@ class Store:
         self._writer = Writer(database, clock)
         self._routes: dict[str, tuple[Application | None, float]] = {}
         self._tokens: dict[str, str] = {}
+        self._main = ""
         self.outbox = OutboxShelf(database, self._writer)
         """Where notifications wait."""
         self.telephony = TelephonyShelf(database)
         """Endpoints, registrations, trunks."""
+        self.tenants = Tenants(database, clock, self._tokens, self._routes.clear)
+        """Accounts and subaccounts, as the API shows and changes them."""
+        self.catalogue = Catalogue(database, clock, self._routes.clear)
+        """Applications and endpoints, likewise."""
+        self.own_numbers = Numbers(database, clock, self._routes.clear)
+        """Numbers and the pool that they are rented from."""
+        self.history = History(database)
+        """Call records, by what they are asked for."""
 
     @classmethod
     async def open(cls, where: Path | str, *, clock: Clock) -> Store:
@@ -112,6 +119,7 @@ class Store:
         made_at = utc(self._clock.wall())
         account, is_new = await self._database.write(lambda connection: _ensure_account(connection, given, made_at))
         self._tokens[account.auth_id] = account.auth_token
+        self._main = account.auth_id
         return account, is_new and not auth_token
 
     async def account(self, auth_id: str) -> Account | None:
@@ -122,6 +130,11 @@ class Store:
     def token(self, auth_id: str) -> str:
         """The token of an account, from memory; empty for an unknown one."""
         return self._tokens.get(auth_id, "")
+
+    @property
+    def main_token(self) -> str:
+        """The token of the main account, from memory."""
+        return self._tokens.get(self._main, "")
 
     async def _load_tokens(self) -> None:
         for row in await self._all(select(tables.accounts.c.auth_id, tables.accounts.c.auth_token)):
@@ -142,8 +155,9 @@ class Store:
     async def add_application(self, application: Application) -> None:
         """Add one, or replace that of the same id."""
         row = row_of(application)
+        made = {**row, "created_at": utc(self._clock.wall())}
         # Not delete and insert: that would take the application's numbers away from it.
-        statement = upsert(tables.applications).values(row).on_conflict_do_update(index_elements=["app_id"], set_=row)
+        statement = upsert(tables.applications).values(made).on_conflict_do_update(index_elements=["app_id"], set_=row)
         await self._change(statement)
 
     async def remove_application(self, app_id: str) -> None:
@@ -168,7 +182,11 @@ class Store:
         if not bare or len(bare) > 64:
             raise SettingsError(f"{number!r} is no number: it must have 1 to 64 characters")
         row = {"number": bare, "auth_id": auth_id, "app_id": app_id}
-        await self._change(upsert(tables.numbers).values(row).on_conflict_do_update(index_elements=["number"], set_=row))
+        made = {**row, "added_at": utc(self._clock.wall())}
+        await self._change(
+            delete(tables.number_pool).where(tables.number_pool.c.number == bare),
+            upsert(tables.numbers).values(made).on_conflict_do_update(index_elements=["number"], set_=row),
+        )
 
     async def remove_number(self, number: str) -> None:
         """Forget a number."""

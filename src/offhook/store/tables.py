@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 
-HEAD = "0004"
+HEAD = "0005"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -23,6 +23,13 @@ accounts = Table(
     Column("name", String(100), nullable=False, default="main"),
     Column("is_main", Boolean, nullable=False, default=True),
     Column("created_at", DateTime, nullable=False),
+    Column("parent_id", String(20), index=True),
+    Column("enabled", Boolean, nullable=False, default=True),
+    Column("city", Text),
+    Column("state", Text),
+    Column("address", Text),
+    Column("timezone", String(64), nullable=False, default="UTC"),
+    Column("modified_at", DateTime),
 )
 
 applications = Table(
@@ -37,6 +44,17 @@ applications = Table(
     Column("fallback_method", String(4), nullable=False),
     Column("hangup_url", Text),
     Column("hangup_method", String(4), nullable=False),
+    Column("message_url", Text),
+    Column("message_method", String(4), nullable=False, default="POST"),
+    Column("default_number_app", Boolean, nullable=False, default=False),
+    Column("default_endpoint_app", Boolean, nullable=False, default=False),
+    Column("enabled", Boolean, nullable=False, default=True),
+    Column("public_uri", Boolean, nullable=False, default=False),
+    Column("log_incoming_messages", Boolean, nullable=False, default=True),
+    Column("sip_auth_type", String(24), nullable=False, default=""),
+    Column("ip_acl_uuid", String(36)),
+    Column("credential_uuid", String(36)),
+    Column("created_at", DateTime),
 )
 
 numbers = Table(
@@ -45,6 +63,25 @@ numbers = Table(
     Column("number", String(64), primary_key=True),
     Column("auth_id", ForeignKey("accounts.auth_id"), nullable=False, index=True),
     Column("app_id", ForeignKey("applications.app_id", ondelete="SET NULL")),
+    Column("alias", String(100)),
+    Column("number_type", String(16), nullable=False, default="local"),
+    Column("country", String(2)),
+    Column("region", Text),
+    Column("city", Text),
+    Column("carrier", Text),
+    Column("added_at", DateTime),
+    Column("pooled", Boolean, nullable=False, default=False),
+)
+
+number_pool = Table(
+    "number_pool",
+    metadata,
+    Column("number", String(64), primary_key=True),
+    Column("number_type", String(16), nullable=False),
+    Column("country", String(2)),
+    Column("region", Text),
+    Column("city", Text),
+    Column("carrier", Text),
 )
 
 live_calls = Table(
@@ -138,6 +175,7 @@ sip_endpoints = Table(
     Column("ha1_md5", String(32), nullable=False),
     Column("ha1_sha256", String(64), nullable=False),
     Column("app_id", ForeignKey("applications.app_id", ondelete="SET NULL")),
+    Column("created_at", DateTime),
 )
 
 sip_bindings = Table(

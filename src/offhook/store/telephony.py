@@ -45,6 +45,13 @@ class TelephonyShelf:
 
         await self._database.write(change)
 
+    async def reached(self, usernames: Sequence[str], now: datetime) -> dict[str, Binding]:
+        """Where these users are registered now: of several contacts, the one that lasts longest."""
+        columns = tables.sip_bindings.c
+        query = select(tables.sip_bindings).where(columns.username.in_(usernames), columns.expires_at > utc(now))
+        found = [value_of(Binding, row) for row in await self._all(query.order_by(columns.expires_at))]
+        return {each.username: each for each in found}
+
     async def remove_endpoint(self, username: str) -> None:
         """Forget it and where it is registered."""
         await self._change(

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from offhook.clock import Clock
 from offhook.ids import Ids
@@ -143,7 +143,7 @@ class NodeProcess:
         finally:
             await store.aclose()
 
-    def route(self, number: str, answer_url: str, **more: str) -> str:
+    def route(self, number: str, answer_url: str, **more: Any) -> str:
         """Let an application of its own run a number; ``more`` are fields of ``Application``. Returns whom to call."""
 
         async def add(store: Store) -> None:

@@ -1,0 +1,61 @@
+"""How values are written in answers, and times in questions (reference ``api.md`` section 1.4)."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from offhook.api.errors import invalid
+
+NO_MONEY = "0.00000"
+"""Nothing is billed: every rate and amount."""
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone by its IANA name; UTC where this machine does not know it any more."""
+    if name == "UTC":
+        return UTC  # needs no database of zones
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def is_zone(name: str) -> bool:
+    """Whether this machine knows a time zone."""
+    return name == "UTC" or zone_of(name) is not UTC
+
+
+def moment(time: datetime | None, zone: tzinfo) -> str | None:
+    """``2026-03-01 18:00:15+05:30``."""
+    return None if time is None else time.astimezone(zone).isoformat(" ", "seconds")
+
+
+def bare_moment(time: datetime) -> str:
+    """``2026-03-01 12:30:15.123456``, in UTC without saying so."""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def day(time: datetime | None, zone: tzinfo) -> str | None:
+    """``2026-03-01``."""
+    return None if time is None else time.astimezone(zone).date().isoformat()
+
+
+def asked_moment(name: str, text: str) -> tuple[datetime, timedelta]:
+    """A time that a filter names, ``YYYY-MM-DD HH:MM[:ss[.uuuuuu]]`` in UTC, and how long what it names lasts.
+
+    Raises:
+        ApiError: 400, it is none.
+    """
+    text = text.strip().replace("T", " ").removesuffix("Z")
+    for form, lasts in (
+        ("%Y-%m-%d %H:%M", timedelta(minutes=1)),
+        ("%Y-%m-%d %H:%M:%S", timedelta(seconds=1)),
+        ("%Y-%m-%d %H:%M:%S.%f", timedelta(microseconds=1)),
+        ("%Y-%m-%d", timedelta(days=1)),
+    ):
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC), lasts
+        except ValueError:
+            continue
+    raise invalid(name)

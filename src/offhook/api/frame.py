@@ -1,0 +1,123 @@
+"""The way of a request: who asks, where, with what; and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from aiohttp import web
+
+from offhook.api import openapi
+from offhook.api.context import Context, Desk
+from offhook.api.errors import ApiError, not_allowed, not_found
+from offhook.api.limits import RateLimit
+from offhook.api.reading import given, read
+from offhook.api.resources import ROUTES
+from offhook.api.routes import Map, Place, Route
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/v1/Account/"
+OPENAPI = "/v1/openapi.json"
+LARGEST_BODY = 256 * 1024
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class Api:
+    """The REST API (reference ``api.md``)."""
+
+    def __init__(self, desk: Desk, routes: Iterable[Route] = ROUTES) -> None:
+        self._desk = desk
+        self.map = Map(routes)
+        self._limit = RateLimit(desk.settings.requests, desk.clock)
+        self._described: bytes | None = None
+
+    def mount(self, app: web.Application) -> None:
+        """Serve it as a part of an application."""
+        app.router.add_route("*", PREFIX + "{rest:.*}", self.handle)
+        app.router.add_get(OPENAPI, self._openapi)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request. Every body is an object with an ``api_id`` of its own."""
+        api_id = self._desk.ids.call_uuid()
+        # Neither one slash at the end nor two are a reason to redirect: that would make a POST a GET.
+        segments = [unquote(part, errors="replace") for part in request.rel_url.raw_path[len(PREFIX) :].rstrip("/").split("/")]
+        found = self.map.find(segments[1:])
+        headers: dict[str, str] = {"X-Request-Id": api_id}
+        try:
+            return await self._answer(request, segments[0], found, api_id, headers)
+        except ApiError as error:
+            return _refused(error, api_id, found, request.method, headers)
+        except web.HTTPRequestEntityTooLarge:
+            return _refused(_too_large(), api_id, found, request.method, headers)
+        except Exception:
+            log.exception("request %s, %s %s, met a defect of ours", api_id, request.method, request.path)
+            return _refused(ApiError(500, "internal error"), api_id, found, request.method, headers)
+
+    async def _answer(
+        self,
+        request: web.Request,
+        auth_id: str,
+        found: tuple[Place, dict[str, str]] | None,
+        api_id: str,
+        headers: dict[str, str],
+    ) -> web.Response:
+        caller, account = await self._desk.accounts.admit(request.headers.get("Authorization", ""), auth_id)
+        headers.update(self._limit.take(caller.auth_id))
+        if found is None:
+            raise not_found()
+        place, path = found
+        route = place.methods.get(request.method)
+        if route is None:
+            raise not_allowed(", ".join(sorted(place.methods)))
+        parameters = await _parameters(request)
+        context = Context(
+            desk=self._desk, caller=caller, account=account, path=path, given=parameters, host=request.url.host or "localhost"
+        )
+        asked = read(route.asks, {**parameters, **path}, blank_is_absent=request.method == "GET")
+        answer = await route.handler(context, asked)
+        if route.status == 204:
+            return web.Response(status=204, headers=headers)
+        return _json(route.status, answer, api_id, headers)
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        if self._described is None:
+            self._described = msgspec.json.encode(openapi.document(self.map.routes))
+        return web.Response(body=self._described, content_type="application/json")
+
+
+async def _parameters(request: web.Request) -> dict[str, Any]:
+    if request.method == "GET":  # Its body means nothing (RFC 9110 section 9.3.1).
+        return given(request.rel_url.raw_query_string, b"", "")
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise _too_large()
+    body = await request.read()
+    if len(body) > LARGEST_BODY:
+        raise _too_large()
+    content_type = request.content_type if "Content-Type" in request.headers else ""
+    return given(request.rel_url.raw_query_string, body, content_type.lower())
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, f"the body is larger than {LARGEST_BODY // 1024} KiB")
+
+
+def _json(status: int, answer: msgspec.Struct | Mapping[str, Any], api_id: str, headers: Mapping[str, str]) -> web.Response:
+    """The ``api_id`` goes in front of what the answer's own type says."""
+    body = _ENCODE(answer)
+    rest = b"}" if body == b"{}" else b"," + body[1:]
+    text = b'{"api_id":"' + api_id.encode() + b'"' + rest
+    return web.Response(status=status, body=text, content_type="application/json", headers=headers)
+
+
+def _refused(
+    error: ApiError, api_id: str, found: tuple[Place, dict[str, str]] | None, method: str, headers: Mapping[str, str]
+) -> web.Response:
+    body: dict[str, Any] = {"error": error.text}
+    place = found[0] if found is not None else None
+    if place is not None and method in place.methods and place.methods[method].is_list:
+        body["objects"] = []
+    return _json(error.status, body, api_id, {**headers, **error.headers})

@@ -1,0 +1,56 @@
+"""Calls that run now: what the API needs of them. The node hands in what implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """A call that runs, or waits for its turn (reference ``api.md`` sections 5.3 and 5.4)."""
+
+    call_uuid: str
+    auth_id: str
+    direction: str
+    from_number: str
+    to_number: str
+    status: str
+    """``queued``, ``ringing`` or ``in-progress``."""
+    began_at: datetime
+    request_uuid: str = ""
+    """Of a call that the API made; the same as ``call_uuid`` for a single one."""
+    caller_name: str = ""
+    stir_verification: str = "Not Applicable"
+    stir_attestation: str = ""
+
+
+class LiveCalls(Protocol):
+    """The calls of this node."""
+
+    def running(self, auth_id: str) -> Iterable[RunningCall]:
+        """Calls of an account that run or wait, in the order of their beginning."""
+
+    def find(self, call_uuid: str) -> RunningCall | None:
+        """One of them, by its CallUUID or its request's."""
+
+    def hang_up(self, call_uuid: str) -> bool:
+        """End a call because its account asks for it; false where it is over already. Does not wait for the end."""
+
+
+class NoLiveCalls:
+    """Of a node that runs none."""
+
+    def running(self, auth_id: str) -> Iterable[RunningCall]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def find(self, call_uuid: str) -> RunningCall | None:  # noqa: ARG002
+        """None."""
+        return None
+
+    def hang_up(self, call_uuid: str) -> bool:  # noqa: ARG002
+        """Nothing to end."""
+        return False

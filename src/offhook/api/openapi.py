@@ -1,0 +1,90 @@
+"""The API as an OpenAPI 3.1 document, made from the routes and the types that they ask and answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from offhook import __version__
+from offhook.api.routes import BASE, Route
+
+_REFERENCE = "#/components/schemas/{name}"
+_OPEN = re.compile(r"\{(\w+)\}")
+_MEANINGS = {
+    "400": "A parameter is missing or wrong.",
+    "401": "The credentials are wrong, or not for this account.",
+    "403": "Not permitted.",
+    "404": "There is no such thing, or it is somebody else's.",
+    "409": "It cannot be done as things stand.",
+    "413": "The body is too large.",
+    "429": "Too many requests.",
+}
+
+
+class Error(msgspec.Struct):
+    """Why a request was refused."""
+
+    api_id: str
+    error: str
+    objects: list[None] | None = None
+    """Empty; of lists."""
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The whole document."""
+    routes = tuple(routes)
+    kinds: dict[type, None] = dict.fromkeys([Error])
+    for route in routes:
+        kinds |= dict.fromkeys([route.asks, *(route.kinds if route.status != 204 else ())])
+    _, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(BASE + route.path, {})[route.method.lower()] = _operation(route, components)
+    used = {name: schema for name, schema in components.items() if name not in {route.asks.__name__ for route in routes}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Offhook", "version": __version__, "description": "The voice API of an Offhook node."},
+        "security": [{"basic": []}],
+        "paths": paths,
+        "components": {"schemas": used, "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}},
+    }
+
+
+def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
+    asked = components[route.asks.__name__]
+    open_places = _OPEN.findall(BASE + route.path)
+    fields = {name: schema for name, schema in asked.get("properties", {}).items() if name not in open_places}
+    required = [name for name in asked.get("required", []) if name in fields]
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in open_places
+    ]
+    operation: dict[str, Any] = {
+        "operationId": f"{route.method.lower()}_" + "_".join(part.strip("{}") for part in route.segments or ("Account",)),
+        "summary": route.about,
+        "tags": [route.segments[0] if route.segments else "Account"],
+        "parameters": parameters,
+        "responses": _responses(route),
+    }
+    if route.method == "POST":
+        schema = {"type": "object", "properties": fields, "required": required}
+        operation["requestBody"] = {"required": bool(required), "content": {"application/json": {"schema": schema}}}
+    else:
+        parameters += [
+            {"name": name, "in": "query", "required": name in required, "schema": schema} for name, schema in fields.items()
+        ]
+    return operation
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    refusal = {"application/json": {"schema": {"$ref": _REFERENCE.format(name="Error")}}}
+    responses: dict[str, Any] = {status: {"description": meaning, "content": refusal} for status, meaning in _MEANINGS.items()}
+    if route.status == 204:
+        return {"204": {"description": "Done."}, **responses}
+    named = {"type": "object", "properties": {"api_id": {"type": "string", "format": "uuid"}}, "required": ["api_id"]}
+    answers = [{"$ref": _REFERENCE.format(name=each.__name__)} for each in route.kinds]
+    schema = {"allOf": [named, answers[0] if len(answers) == 1 else {"anyOf": answers}]}
+    done = {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+    return {str(route.status): done, **responses}

@@ -1,0 +1,16 @@
+"""Every resource of the API, one module each; all routes in one table."""
+
+from offhook.api.resources import account, application, call, endpoint, number, pricing, subaccount
+from offhook.api.routes import Route
+
+__all__ = ["ROUTES"]
+
+ROUTES: tuple[Route, ...] = (
+    *account.ROUTES,
+    *subaccount.ROUTES,
+    *application.ROUTES,
+    *call.ROUTES,
+    *endpoint.ROUTES,
+    *number.ROUTES,
+    *pricing.ROUTES,
+)

@@ -1,0 +1,73 @@
+"""The calls of a node, as the API sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from offhook import causes
+from offhook.api import RunningCall
+from offhook.calls import Call, Departures, Placement, Service
+from offhook.clock import Clock
+
+
+class NodeCalls:
+    """What runs in ``calls.Service``, and what waits in ``calls.Departures``."""
+
+    def __init__(self, service: Service, departures: Departures, clock: Clock) -> None:
+        self._service = service
+        self._departures = departures
+        self._clock = clock
+
+    def running(self, auth_id: str) -> Iterable[RunningCall]:
+        """Calls of an account that run, in the order of their beginning; then those that wait, the next first."""
+        calls = [_shown(call) for call in self._service.calls.values() if call.live.auth_id == auth_id]
+        return calls + [self._queued(each) for each in self._departures.waiting(auth_id)]
+
+    def find(self, call_uuid: str) -> RunningCall | None:
+        """One of them."""
+        call = self._service.calls.get(call_uuid)
+        if call is not None:
+            return _shown(call)
+        placement = self._departures.find(call_uuid)
+        return None if placement is None else self._queued(placement)
+
+    def hang_up(self, call_uuid: str) -> bool:
+        """End a call; false where it is over already."""
+        call = self._service.calls.get(call_uuid)
+        if call is None:
+            return self._departures.withdraw(call_uuid)
+        if call.over is not None:
+            return False
+        call.hang_up(causes.API_HANGUP if call.answered_at is not None else causes.API_CANCEL)
+        return True
+
+    def _queued(self, placement: Placement) -> RunningCall:
+        parties = placement.parties()
+        return RunningCall(
+            call_uuid=placement.call_uuid,
+            auth_id=placement.application.auth_id,
+            direction="outbound",
+            from_number=parties.from_number,
+            to_number=parties.to_number,
+            status="queued",
+            began_at=self._clock.wall(),
+            request_uuid=placement.request_uuid,
+            caller_name=parties.caller_name or "",
+        )
+
+
+def _shown(call: Call) -> RunningCall:
+    live = call.live
+    return RunningCall(
+        call_uuid=call.uuid,
+        auth_id=live.auth_id,
+        direction=live.direction,
+        from_number=live.from_number,
+        to_number=live.to_number,
+        status=call.status.value,
+        began_at=live.began_at,
+        request_uuid=live.parameters.get("RequestUUID", ""),
+        caller_name=call.facts.caller_name or "",
+        stir_verification=live.parameters.get("STIRVerification", "Not Applicable"),
+        stir_attestation=live.parameters.get("STIRAttestation", ""),
+    )

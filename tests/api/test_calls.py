@@ -1,0 +1,223 @@
+"""Calls by the API: records with every filter, calls that run, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import plivo
+import pytest
+from plivo import exceptions
+
+from offhook.clock import Clock
+from offhook.ids import Ids
+from offhook.records import CallRecord
+from offhook.store import Store
+from offhook.testing.live import Customer, NodeProcess, a_desk, document
+
+from .conftest import MAIN, Raw
+
+ENDED = datetime(2026, 3, 1, 12, 30, 15, 123456, UTC)
+STAY = document("<Speak>Stay.</Speak><Wait length='60'/>")
+
+
+def _record(**more: Any) -> CallRecord:
+    usual = CallRecord(
+        call_uuid=Ids().call_uuid(),
+        auth_id=MAIN,
+        direction="inbound",
+        from_number="14155550100",
+        to_number="14155550199",
+        call_status="completed",
+        initiation_time=ENDED - timedelta(seconds=68),
+        answer_time=ENDED - timedelta(seconds=66),
+        end_time=ENDED,
+        duration_s=66,
+        billed_duration_s=120,
+        hangup_cause="NORMAL_CLEARING",
+        hangup_cause_name="Normal Hangup",
+        hangup_cause_code=4000,
+        hangup_source="Caller",
+        source_ip="198.51.100.7",
+    )
+    return replace(usual, **more)
+
+
+RECORDS = {
+    "plain": _record(),
+    "later": _record(end_time=ENDED + timedelta(minutes=1), duration_s=6, billed_duration_s=60),
+    "busy": _record(
+        direction="outbound",
+        from_number="+442079460100",
+        to_number="sip:desk@sip.example",
+        answer_time=None,
+        end_time=ENDED + timedelta(minutes=2),
+        duration_s=0,
+        billed_duration_s=0,
+        hangup_cause="USER_BUSY",
+        hangup_cause_name="Busy Line",
+        hangup_cause_code=3010,
+        hangup_source="Callee",
+        stir_verification="Verified",
+    ),
+}
+RECORDS["leg"] = _record(parent_call_uuid=RECORDS["plain"].call_uuid, end_time=ENDED - timedelta(minutes=1))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def records(node: NodeProcess) -> None:
+    """Calls of the past."""
+
+    async def add() -> None:
+        store = await Store.open(node.data / "offhook.db", clock=Clock())
+        for record in RECORDS.values():
+            await store.finish(record, None)
+        await store.aclose()
+
+    asyncio.run(add())
+
+
+def _names(listed: Any) -> list[str]:
+    names = {record.call_uuid: name for name, record in RECORDS.items()}
+    return [names[each.call_uuid] for each in listed if each.call_uuid in names]
+
+
+def test_a_record_has_every_field(raw: Raw) -> None:
+    plain = RECORDS["plain"]
+    body = raw.ask("GET", f"Call/{plain.call_uuid}/?call_uuid={plain.call_uuid}").body
+    assert len(body.pop("api_id")) == 36
+    assert body == {
+        "call_uuid": plain.call_uuid,
+        "parent_call_uuid": None,
+        "from_number": "14155550100",
+        "to_number": "14155550199",
+        "call_direction": "inbound",
+        "call_state": "ANSWER",
+        "initiation_time": "2026-03-01 12:29:07+00:00",
+        "answer_time": "2026-03-01 12:29:09+00:00",
+        "end_time": "2026-03-01 12:30:15+00:00",
+        "call_duration": 66,
+        "bill_duration": 66,
+        "billed_duration": 120,
+        "total_amount": "0.00000",
+        "total_rate": "0.00000",
+        "hangup_cause_name": "Normal Hangup",
+        "hangup_cause_code": 4000,
+        "hangup_source": "Caller",
+        "conference_uuid": None,
+        "stir_verification": "Not Applicable",
+        "stir_attestation": "Not Applicable",
+        "voice_network_group": "",
+        "source_ip": "198.51.100.7",
+        "cnam_lookup": "",
+        "resource_uri": f"/v1/Account/{MAIN}/Call/{plain.call_uuid}/",
+    }
+
+
+def test_times_are_told_in_the_time_zone_of_the_account(raw: Raw) -> None:
+    assert raw.ask("POST", "", {"timezone": "Asia/Kolkata"}).status == 202
+    try:
+        body = raw.ask("GET", f"Call/{RECORDS['busy'].call_uuid}/").body
+        assert (body["end_time"], body["answer_time"], body["call_state"]) == ("2026-03-01 18:02:15+05:30", None, "HANGUP")
+    finally:
+        assert raw.ask("POST", "", {"timezone": "UTC"}).status == 202
+    assert raw.ask("POST", "", {"timezone": "Mars/Olympus"}).body["error"] == "timezone parameter is invalid"
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, ["busy", "later", "plain", "leg"]),
+        ({"call_direction": "outbound"}, ["busy"]),
+        ({"from_number": "1415555"}, ["later", "plain", "leg"]),
+        ({"from_number": "+14155550100"}, ["later", "plain", "leg"]),
+        ({"from_number": "442079"}, ["busy"]),
+        ({"from_number": "4155550100"}, []),
+        ({"from_number": "1415%"}, []),
+        ({"to_number": "sip:desk@"}, ["busy"]),
+        ({"parent_call_uuid": RECORDS["plain"].call_uuid}, ["leg"]),
+        ({"bill_duration": 66}, ["plain", "leg"]),
+        ({"bill_duration__gt": 0, "bill_duration__lt": 66}, ["later"]),
+        ({"bill_duration__gte": 6, "bill_duration__lte": 6}, ["later"]),
+        ({"hangup_cause_code": 3010}, ["busy"]),
+        ({"hangup_source": "callee"}, ["busy"]),
+        ({"stir_verification": "verified"}, ["busy"]),
+        ({"end_time": "2026-03-01 12:30"}, ["plain"]),
+        ({"end_time": "2026-03-01 12:30:15"}, ["plain"]),
+        ({"end_time": "2026-03-01 12:30:15.123456"}, ["plain"]),
+        ({"end_time": "2026-03-01 12:30:15.123457"}, []),
+        ({"end_time__gt": "2026-03-01 12:30:15.123456"}, ["busy", "later"]),
+        ({"end_time__gte": "2026-03-01 12:30:15.123456"}, ["busy", "later", "plain"]),
+        ({"end_time__lt": "2026-03-01 12:30:15.123456"}, ["leg"]),
+        ({"end_time__lte": "2026-03-01 12:30:15.123456", "hangup_source": "Caller"}, ["plain", "leg"]),
+        ({"subaccount": ""}, ["busy", "later", "plain", "leg"]),
+    ],
+)
+def test_records_are_listed_by_every_filter(raw: Raw, filters: dict[str, Any], expected: list[str]) -> None:
+    answer = raw.ask("GET", "Call/?" + urlencode({**filters, "end_time__lt": "2026-03-02 00:00", **filters}))
+    assert answer.status == 200, answer.body
+    names = {record.call_uuid: name for name, record in RECORDS.items()}
+    assert [names[each["call_uuid"]] for each in answer.body["objects"] if each["call_uuid"] in names] == expected
+    assert answer.body["meta"]["total_count"] == len(answer.body["objects"])
+
+
+def test_filters_are_kept_from_page_to_page(client: plivo.RestClient, raw: Raw) -> None:
+    first = raw.ask("GET", "Call/?limit=2&from_number=%2B1415&end_time__lt=2026-03-02+00:00").body
+    assert first["meta"]["next"] == (
+        f"/v1/Account/{MAIN}/Call/?from_number=%2B1415&end_time__lt=2026-03-02+00%3A00&limit=2&offset=2"
+    )
+    second = raw.ask("GET", first["meta"]["next"]).body
+    assert [len(first["objects"]), len(second["objects"]), second["meta"]["next"]] == [2, 1, None]
+    assert raw.ask("GET", second["meta"]["previous"]).body["objects"] == first["objects"]
+    assert _names(client.calls.list(limit=20, end_time__lt="2026-03-02 00:00:00")) == ["busy", "later", "plain", "leg"]
+    assert client.calls.get(RECORDS["busy"].call_uuid).hangup_cause_code == 3010
+
+
+@pytest.fixture
+def waiting(node: NodeProcess, customer: Customer) -> Iterator[str]:
+    """A number whose calls wait."""
+    customer.forget()
+    customer.says("/stay", STAY)
+    yield node.route("14155550155", customer.url("/stay"))
+    node.command("number", "remove", "14155550155")
+
+
+def test_a_call_that_runs_is_listed_read_and_hung_up(client: plivo.RestClient, waiting: str, raw: Raw) -> None:
+    async def run() -> None:
+        async with a_desk() as desk, desk.dial(waiting, "sip:14155550100@phone.example") as leg:
+            await leg.wait_answered()
+            listed = await asyncio.to_thread(client.live_calls.list_ids)
+            (call_uuid,) = listed.calls
+            live = await asyncio.to_thread(client.live_calls.get, call_uuid)
+            assert (live.call_uuid, live.direction, live.to) == (call_uuid, "inbound", "14155550155")
+            assert live.call_status == "in-progress"
+            datetime.strptime(live.session_start, "%Y-%m-%d %H:%M:%S.%f")
+            for query, found in (("from_number=1415555", 1), ("from_number=1999", 0), ("call_direction=outbound", 0)):
+                answer = await asyncio.to_thread(raw.ask, "GET", f"Call/?status=live&{query}")
+                assert len(answer.body["calls"]) == found
+            # What Node's SDK does: no slash before the question mark.
+            assert (await asyncio.to_thread(raw.ask, "GET", f"Call/{call_uuid}?status=live")).status == 200
+            assert (await asyncio.to_thread(client.queued_calls.list_ids)).calls == []
+            with pytest.raises(exceptions.ResourceNotFoundError):
+                await asyncio.to_thread(client.queued_calls.get, call_uuid)
+            with pytest.raises(exceptions.ResourceNotFoundError):  # It is not over yet.
+                await asyncio.to_thread(client.calls.get, call_uuid)
+            await asyncio.to_thread(client.calls.hangup, call_uuid)
+            async with asyncio.timeout(20):
+                await leg.ended()
+        for _ in range(200):
+            answer = await asyncio.to_thread(raw.ask, "GET", f"Call/{call_uuid}/")
+            if answer.status == 200:
+                break
+            await asyncio.sleep(0.05)
+        assert answer.body["hangup_source"] == "API Request"
+        with pytest.raises(exceptions.ResourceNotFoundError):
+            await asyncio.to_thread(client.calls.hangup, call_uuid)
+        with pytest.raises(exceptions.ResourceNotFoundError):
+            await asyncio.to_thread(client.live_calls.get, call_uuid)
+
+    asyncio.run(run())
