@@ -11,15 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass
 from pathlib import Path
 
-<<<<<<< HEAD
 from offhook import __version__, causes
-from offhook.api import HttpServer
-from offhook.calls import CallSettings, DefaultApplication, Departures, Service, Sink
-=======
-from offhook import __version__
 from offhook.api import Accounts, Api, ApiSettings, Desk, HttpServer, LiveCalls
-from offhook.calls import CallSettings, DefaultApplication, Service, Sink
->>>>>>> ff244ab (The REST API: its frame, accounts, applications, endpoints, numbers, records of calls)
+from offhook.calls import CallSettings, DefaultApplication, Departures, Service, Sink
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
