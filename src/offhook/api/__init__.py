@@ -3,8 +3,20 @@
 from offhook.api.accounts import Accounts
 from offhook.api.context import ApiSettings, Desk
 from offhook.api.frame import Api
-from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall
+from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall, TooMany, WantedCall
 from offhook.api.resources.number import country_of
 from offhook.api.server import HttpServer
 
-__all__ = ["Accounts", "Api", "ApiSettings", "Desk", "HttpServer", "LiveCalls", "NoLiveCalls", "RunningCall", "country_of"]
+__all__ = [
+    "Accounts",
+    "Api",
+    "ApiSettings",
+    "Desk",
+    "HttpServer",
+    "LiveCalls",
+    "NoLiveCalls",
+    "RunningCall",
+    "TooMany",
+    "WantedCall",
+    "country_of",
+]

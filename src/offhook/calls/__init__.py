@@ -2,7 +2,7 @@
 
 from offhook.calls.call import Call
 from offhook.calls.departures import Departures, TooManyCalls
-from offhook.calls.outbound import Placement
+from offhook.calls.outbound import DEFAULT_LIMIT_S, RING_S, Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import (
     AnyLeg,
@@ -26,6 +26,8 @@ from offhook.calls.status import CallStatus
 from offhook.calls.timeline import Sink, describe
 
 __all__ = [
+    "DEFAULT_LIMIT_S",
+    "RING_S",
     "AnyLeg",
     "Call",
     "CallSettings",

@@ -1,6 +1,6 @@
 """Every resource of the API, one module each; all routes in one table."""
 
-from offhook.api.resources import account, application, call, endpoint, number, pricing, subaccount
+from offhook.api.resources import account, application, call, endpoint, number, placing, pricing, subaccount
 from offhook.api.routes import Route
 
 __all__ = ["ROUTES"]
@@ -10,6 +10,7 @@ ROUTES: tuple[Route, ...] = (
     *subaccount.ROUTES,
     *application.ROUTES,
     *call.ROUTES,
+    *placing.ROUTES,
     *endpoint.ROUTES,
     *number.ROUTES,
     *pricing.ROUTES,

@@ -1,0 +1,185 @@
+"""Calls that the API places, and live ones that it sends elsewhere (reference ``api.md`` sections 5.1 and 5.5)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from offhook.api.context import Context, Done
+from offhook.api.errors import ApiError, invalid, missing, not_found
+from offhook.api.live import TooMany, WantedCall
+from offhook.api.reading import Ask, Line, Method, Url
+from offhook.api.routes import Route
+
+MOST_AT_ONCE = 1000
+_NUMBER = re.compile(r"\+?[0-9][0-9().\- ]{0,31}")
+_SIP = re.compile(r"sips?:[^@\s<>\"]+@[^@\s<>\"]+")
+_DIGITS = re.compile(r"(?P<keys>[0-9A-Da-d*#wW]{1,1000})(@(?P<ms>[0-9]{1,5}))?")
+_UUID = re.compile(r"[0-9a-fA-F-]{36}")
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
+
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+Destinations = Annotated[str, msgspec.Meta(min_length=1, max_length=200_000)]
+ShortName = Annotated[str, msgspec.Meta(max_length=50)]
+
+
+class MakeCall(Ask, rename={"from_": "from"}, kw_only=True):
+    """A call, or several: ``to`` may hold up to a thousand destinations with ``<`` between them."""
+
+    from_: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    to: Destinations
+    answer_url: Annotated[str, msgspec.Meta(pattern=r"^[hH][tT][tT][pP][sS]?://\S+$", max_length=2048)]
+    answer_method: Method = "POST"
+    ring_url: Url | None = None
+    ring_method: Method = "POST"
+    hangup_url: Url | None = None
+    hangup_method: Method = "POST"
+    fallback_url: Url | None = None
+    fallback_method: Method = "POST"
+    caller_name: ShortName | None = None
+    send_digits: Line | None = None
+    send_on_preanswer: bool = False
+    time_limit: Seconds | None = None
+    hangup_on_ring: Annotated[int, msgspec.Meta(ge=0, le=10**6)] | None = None
+    ring_timeout: Seconds | None = None
+    sip_headers: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+    sip_auth_username: Line | None = None
+    sip_auth_password: Line | None = None
+    call_type: Literal["voice", "whatsapp_voice"] = "voice"
+    parent_call_uuid: Line | None = None
+    error_if_parent_not_found: bool = False
+
+
+class CallFired(msgspec.Struct):
+    """The call is on its way, or waits for its turn."""
+
+    message: str
+    request_uuid: str | list[str]
+    """One; or one for each destination, in their order."""
+
+
+class TransferCall(Ask):
+    """Where the call goes on."""
+
+    legs: Literal["aleg", "bleg", "both"] = "aleg"
+    aleg_url: Url | None = None
+    aleg_method: Method = "POST"
+    bleg_url: Url | None = None
+    bleg_method: Method = "POST"
+
+
+async def make(context: Context, ask: MakeCall) -> CallFired:
+    """Place a call, or several. The answer does not wait for the network."""
+    destinations = list(dict.fromkeys(_party("to", each) for each in ask.to.split("<") if each.strip()))
+    if not destinations:
+        raise missing("to")
+    if len(destinations) > MOST_AT_ONCE:
+        raise ApiError(400, f"to should hold at most {MOST_AT_ONCE} destinations")
+    parent = await _parent(context, ask)
+    wanted = [_wanted(context, ask, each, parent) for each in destinations]
+    try:
+        waits = context.desk.live.place(wanted)
+    except TooMany as error:
+        raise ApiError(403, str(error)) from None
+    uuids = [each.request_uuid for each in wanted]
+    if len(uuids) == 1:
+        return CallFired("call queued" if waits else "call fired", uuids[0])
+    return CallFired("calls queued" if waits else "calls fired", uuids)
+
+
+def _wanted(context: Context, ask: MakeCall, destination: str, parent: str | None) -> WantedCall:
+    uuid = context.desk.ids.call_uuid()
+    digits = _DIGITS.fullmatch(ask.send_digits or "")
+    if ask.send_digits and digits is None:
+        raise invalid("send_digits")
+    return WantedCall(
+        call_uuid=uuid,
+        request_uuid=uuid,
+        auth_id=context.account.auth_id,
+        from_number=_party("from", ask.from_),
+        to=destination,
+        answer_url=ask.answer_url,
+        answer_method=ask.answer_method,
+        fallback_url=ask.fallback_url or None,
+        fallback_method=ask.fallback_method,
+        hangup_url=ask.hangup_url or None,
+        hangup_method=ask.hangup_method,
+        ring_url=ask.ring_url or None,
+        ring_method=ask.ring_method,
+        caller_name=ask.caller_name or "",
+        digits=digits["keys"] if digits is not None else "",
+        digit_ms=max(50, int(digits["ms"])) if digits is not None and digits["ms"] else 2000,
+        digits_early=ask.send_on_preanswer,
+        time_limit_s=ask.time_limit,
+        ring_timeout_s=ask.ring_timeout,
+        hangup_on_ring_s=ask.hangup_on_ring,
+        sip_headers=ask.sip_headers or "",
+        username=_credential(ask)[0],
+        password=_credential(ask)[1],
+        whatsapp=ask.call_type == "whatsapp_voice",
+        parent_call_uuid=parent,
+    )
+
+
+def _party(name: str, text: str) -> str:
+    """A number as digits, or a SIP address."""
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        digits = re.sub(r"\D", "", text)
+        if len(digits) <= 15:
+            return digits
+    elif _SIP.fullmatch(text):
+        return text
+    raise invalid(name)
+
+
+def _credential(ask: MakeCall) -> tuple[str | None, str | None]:
+    """Both, or none."""
+    name, password = ask.sip_auth_username, ask.sip_auth_password
+    if not name and not password:
+        return None, None
+    if not name:
+        raise missing("sip_auth_username")
+    if not password:
+        raise missing("sip_auth_password")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise ApiError(400, f"sip_auth_password should have between {SHORTEST_PASSWORD} and {LONGEST_PASSWORD} characters")
+    return name, password
+
+
+async def _parent(context: Context, ask: MakeCall) -> str | None:
+    """The call that this one belongs to, where there is such a one of this account."""
+    uuid = (ask.parent_call_uuid or "").lower()
+    if not uuid:
+        return None
+    if _UUID.fullmatch(uuid):
+        live = context.desk.live.find(uuid)
+        record = await context.desk.store.record(uuid) if live is None else None
+        owner = live.auth_id if live is not None else record.auth_id if record is not None else None
+        if owner is not None and await context.reaches(owner):
+            return uuid
+    if ask.error_if_parent_not_found:
+        raise not_found("parent call")
+    return None
+
+
+async def transfer(context: Context, ask: TransferCall) -> Done:
+    """Let the A leg of a live call drop what it does and go on with another document."""
+    running = context.desk.live.find(context.path["call_uuid"].lower())
+    if running is None or not await context.reaches(running.auth_id):
+        raise not_found("call")
+    if ask.legs != "aleg":
+        raise ApiError(400, "legs should be aleg: B legs cannot be transferred yet")
+    if not ask.aleg_url:
+        raise missing("aleg_url")
+    if not context.desk.live.transfer(running.call_uuid, ask.aleg_url, ask.aleg_method):
+        raise not_found("call")
+    return Done("call transfered")
+
+
+ROUTES = (
+    Route(method="POST", path="Call/", asks=MakeCall, answers=CallFired, handler=make, status=201),
+    Route(method="POST", path="Call/{call_uuid}/", asks=TransferCall, answers=Done, handler=transfer, status=202),
+)
