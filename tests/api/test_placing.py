@@ -34,9 +34,7 @@ def make(client: plivo.RestClient, customer: Customer, to: str, **more: Any) -> 
     return client.calls.create("14155550100", to, customer.url("/placed"), hangup_url=customer.url("/over"), **more)
 
 
-def test_a_call_rings_is_answered_transferred_and_hung_up(
-    client: plivo.RestClient, customer: Customer, node: NodeProcess
-) -> None:
+def test_a_call_rings_is_answered_and_transferred(client: plivo.RestClient, customer: Customer) -> None:
     customer.forget()
     customer.says("/placed", STAY)
     customer.says("/elsewhere", document("<DTMF>7</DTMF>"), document("<Wait length='60' silence='true'/>"))
