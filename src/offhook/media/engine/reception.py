@@ -178,6 +178,8 @@ class Reception:
             wanted = wanted[found]
             if wanted.size:
                 self._sort(tick, wanted, lengths[found])
+                # After a stall a whole queue waits behind it: that is a delay, until it is read.
+                legs.more_until[wanted] = tick + MORE_TICKS
 
     def _read_watched(self, tick: int) -> None:
         """Read the legs that do not flow: epoll knows which have something."""
