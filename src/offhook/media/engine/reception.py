@@ -168,7 +168,7 @@ class Reception:
             looked[self._rounds[tick // LOOK_TICKS % len(self._rounds)]] = True
         looked &= ~missed
         wanted = self._flow_index[looked]
-        for _ in range(READS_A_TICK - 1):
+        for again in range(READS_A_TICK - 1):
             if not wanted.size:
                 return
             slots = wanted.tolist()
@@ -178,8 +178,8 @@ class Reception:
             wanted = wanted[found]
             if wanted.size:
                 self._sort(tick, wanted, lengths[found])
-                # After a stall a whole queue waits behind it: that is a delay, until it is read.
-                legs.more_until[wanted] = tick + MORE_TICKS
+                if again:  # a whole queue, as after a stall, is a delay until it is read; a single packet was just early
+                    legs.more_until[wanted] = tick + MORE_TICKS
 
     def _read_watched(self, tick: int) -> None:
         """Read the legs that do not flow: epoll knows which have something."""
