@@ -221,3 +221,25 @@ def test_a_call_that_runs_is_listed_read_and_hung_up(client: plivo.RestClient, w
             await asyncio.to_thread(client.live_calls.get, call_uuid)
 
     asyncio.run(run())
+
+
+def test_an_endpoint_registers_with_the_password_that_the_api_gave_it(client: plivo.RestClient, node: NodeProcess) -> None:
+    made = client.endpoints.create("phone", "first password", "phone")
+    client.endpoints.update(made.endpoint_id, password="second password")
+
+    async def registered(password: str) -> Any:
+        async with a_desk() as desk, desk.registered(f"127.0.0.1:{node.sip_port}", made.username, password):
+            for _ in range(200):  # Registrations are written down in groups.
+                found = await asyncio.to_thread(client.endpoints.get, made.endpoint_id)
+                if found.sip_registered == "true":
+                    break
+                await asyncio.sleep(0.05)
+            return found
+
+    found = asyncio.run(registered("second password"))
+    assert found.sip_registered == "true"
+    assert found.sip_contact.startswith(f"sip:{made.username}@127.0.0.1:")
+    assert 0 < int(found.sip_expires) <= 600
+    with pytest.raises(AssertionError, match="REGISTER"):
+        asyncio.run(registered("first password"))
+    client.endpoints.delete(made.endpoint_id)

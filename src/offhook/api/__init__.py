@@ -4,7 +4,6 @@ from offhook.api.accounts import Accounts
 from offhook.api.context import ApiSettings, Desk
 from offhook.api.frame import Api
 from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall, TooMany, WantedCall
-from offhook.api.resources.number import country_of
 from offhook.api.server import HttpServer
 
 __all__ = [
@@ -18,5 +17,4 @@ __all__ = [
     "RunningCall",
     "TooMany",
     "WantedCall",
-    "country_of",
 ]

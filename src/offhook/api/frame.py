@@ -37,7 +37,7 @@ class Api:
 
     def mount(self, app: web.Application) -> None:
         """Serve it as a part of an application."""
-        app.router.add_route("*", PREFIX + "{rest:.*}", self.handle)
+        app.router.add_route("*", PREFIX + r"{rest:[\s\S]*}", self.handle)
         app.router.add_get(OPENAPI, self._openapi)
 
     async def handle(self, request: web.Request) -> web.Response:

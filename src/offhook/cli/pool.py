@@ -8,11 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from offhook.api import country_of
 from offhook.cli.directory import Config, Data, with_store
 from offhook.errors import SettingsError
 from offhook.records import PoolNumber
-from offhook.store import NumberTaken, Store, digits_of
+from offhook.store import NumberTaken, Store, country_of, digits_of
 
 pool = typer.Typer(help="Numbers that accounts may rent by the API.", no_args_is_help=True)
 

@@ -3,7 +3,7 @@
 from offhook.store.database import StoreError
 from offhook.store.history import CallFilter
 from offhook.store.inspection import Contents, contents, faults
-from offhook.store.numbers import NumberTaken, digits_of
+from offhook.store.numbers import NumberTaken, country_of, digits_of
 from offhook.store.paging import Page
 from offhook.store.shelf import OutboxShelf
 from offhook.store.store import Account, Number, Store
@@ -19,6 +19,7 @@ __all__ = [
     "Store",
     "StoreError",
     "contents",
+    "country_of",
     "digits_of",
     "faults",
 ]

@@ -26,6 +26,22 @@ def digits_of(number: str) -> str:
     return bare if not bare or (bare.isdigit() and bare.isascii()) else number.strip().lower()
 
 
+def country_of(number: str) -> str | None:
+    """Which country a number is of (ISO 3166), as far as its digits tell; of those that share a code, the main one.
+
+    Args:
+        number: in international form, digits only.
+    """
+    import phonenumbers  # noqa: PLC0415 - large, and few commands need it
+
+    try:
+        parsed = phonenumbers.parse("+" + number)
+    except phonenumbers.NumberParseException:
+        return None
+    found = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
+    return str(found) if len(found) == 2 and found != "ZZ" else None
+
+
 @dataclass(eq=False)
 class NumberTaken(OffhookError):
     """A number belongs to another account."""

@@ -14,7 +14,7 @@ from offhook.api.forms import NO_MONEY, day, zone_of
 from offhook.api.reading import Ask, Line, Name, Paged
 from offhook.api.routes import Route
 from offhook.records import OwnNumber, PoolNumber
-from offhook.store import NumberTaken, digits_of
+from offhook.store import NumberTaken, country_of, digits_of
 
 _DIGITS = re.compile(r"[0-9]{1,20}")
 MOST_AT_ONCE = 1000
@@ -265,16 +265,6 @@ def _prefixes(country: str, pattern: str | None) -> tuple[str, ...]:
     digits = pattern.lstrip("+")
     code = phonenumbers.country_code_for_region(country)
     return (digits,) if pattern.startswith("+") or not code else (digits, f"{code}{digits}")
-
-
-def country_of(number: str) -> str | None:
-    """Which country a number is of, as far as its digits tell; of those that share a code, the one that has most of it."""
-    try:
-        parsed = phonenumbers.parse("+" + number)
-    except phonenumbers.NumberParseException:
-        return None
-    found = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
-    return str(found) if len(found) == 2 and found != "ZZ" else None
 
 
 def _shown(context: Context, number: OwnNumber, zone: Any) -> Number:
