@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,11 +15,12 @@ from plivo import exceptions
 
 from offhook.clock import Clock
 from offhook.ids import Ids
+from offhook.legs import NotAnswered
 from offhook.records import CallRecord
 from offhook.store import Store
-from offhook.testing.live import Customer, NodeProcess, a_desk, document
+from offhook.testing.live import Customer, NodeProcess, a_desk, call, document
 
-from .conftest import MAIN, Raw
+from .conftest import MAIN, TOKEN, Raw
 
 ENDED = datetime(2026, 3, 1, 12, 30, 15, 123456, UTC)
 STAY = document("<Speak>Stay.</Speak><Wait length='60'/>")
@@ -243,3 +244,38 @@ def test_an_endpoint_registers_with_the_password_that_the_api_gave_it(client: pl
     with pytest.raises(AssertionError, match="REGISTER"):
         asyncio.run(registered("first password"))
     client.endpoints.delete(made.endpoint_id)
+
+
+def test_the_web_hooks_of_a_subaccount_are_signed_with_its_token_and_the_main_one(
+    client: plivo.RestClient, subaccount: Callable[[], plivo.RestClient], node: NodeProcess, customer: Customer
+) -> None:
+    tenant = subaccount()
+    auth_id, token = tenant.session.auth
+    customer.forget()
+    customer.says("/signed", document("<Hangup/>"))
+    app_id = tenant.applications.create("signed", answer_url=customer.url("/signed")).app_id
+    client.numbers.create("14155550166", "mine", "here", subaccount=auth_id)
+    tenant.numbers.update("14155550166", app_id=app_id)
+    assert isinstance(call(node.uri("14155550166")), NotAnswered)
+    answer, hangup = customer.wait_for("/signed", count=2)
+    for seen in (answer, hangup):
+        nonce = seen.headers["X-Plivo-Signature-V3-Nonce"]
+        for header, key in (("X-Plivo-Signature-V3", token), ("X-Plivo-Signature-Ma-V3", TOKEN)):
+            signature = seen.headers[header]
+            url = customer.url("/signed")
+            assert plivo.utils.validate_v3_signature("POST", url, nonce, key, signature, dict(seen.parameters)), header
+            assert not plivo.utils.validate_v3_signature("POST", url, nonce, key + "x", signature, dict(seen.parameters))
+    (record,) = tenant.calls.list()
+    assert record.to_number == "14155550166"
+    assert record.resource_uri.startswith(f"/v1/Account/{auth_id}/")
+
+
+def test_a_number_whose_application_has_no_answer_url_is_refused(
+    subaccount: Callable[[], plivo.RestClient], client: plivo.RestClient, node: NodeProcess
+) -> None:
+    tenant = subaccount()
+    app_id = tenant.applications.create("nothing to ask").app_id
+    client.numbers.create("14155550167", "mine", "here", app_id=app_id, subaccount=tenant.session.auth[0])
+    assert isinstance(call(node.uri("14155550167")), NotAnswered)
+    (record,) = tenant.calls.list()
+    assert (record.call_state, record.hangup_source, record.hangup_cause_code // 100) == ("HANGUP", "Error", 70)

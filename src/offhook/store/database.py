@@ -1,4 +1,4 @@
-"""SQLite in two threads of its own: one connection that writes, one that reads.
+"""SQLite in threads of its own: one connection that writes, one that reads, and one for reads that may take longer.
 
 A unit of work is a plain function of a connection and runs in one go in its thread. That costs the event loop one hop a unit,
 where an asynchronous driver costs one a statement (``docs/decisions/store.md`` has the figures).
@@ -36,6 +36,7 @@ class Database:
         self._engine = _engine(path)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-read")
+        self._browser = ThreadPoolExecutor(1, thread_name_prefix="store-browse")
         self._connections: dict[ThreadPoolExecutor, Connection] = {}
         self._closed = False
 
@@ -50,6 +51,10 @@ class Database:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work``, which must not write. It sees what is committed."""
         return await self._run(self._reader, lambda connection: _in_transaction(connection, work))
+
+    async def browse(self, work: Callable[[Connection], T]) -> T:
+        """Like ``read``, for what may look at many rows: calls that are being set up do not wait behind it."""
+        return await self._run(self._browser, lambda connection: _in_transaction(connection, work))
 
     async def _run(self, thread: ThreadPoolExecutor, work: Callable[[Connection], T]) -> T:
         if self._closed:
@@ -76,7 +81,11 @@ class Database:
             return
         self._closed = True
         loop = asyncio.get_running_loop()
-        for thread in (self._reader, self._writer):  # The writer last: the last connection folds the write-ahead log in.
+        for thread in (
+            self._browser,
+            self._reader,
+            self._writer,
+        ):  # The writer last: the last connection folds the write-ahead log in.
             await loop.run_in_executor(thread, self._close_in_thread, thread)
             thread.shutdown()  # idle by now
 

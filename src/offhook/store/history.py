@@ -46,7 +46,7 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counted: dict[tuple[str, CallFilter], tuple[int, int]] = {}
-        """The last row that was counted, and how many there were; of the thread that reads."""
+        """The last row that was counted, and how many there were; of the thread that browses."""
 
     async def calls(self, auth_id: str, wanted: CallFilter, *, limit: int, offset: int) -> Page[CallRecord]:
         """Records of an account, the newest first; those that end together, the one that was written last first.
@@ -62,7 +62,7 @@ class History:
             found = [value_of(CallRecord, row) for row in connection.execute(rows).mappings()]
             return Page(found, self._count(connection, auth_id, wanted, more))
 
-        return await self._database.read(read)
+        return await self._database.browse(read)
 
     def _count(self, connection: Connection, auth_id: str, wanted: CallFilter, more: Sequence[Any]) -> int:
         newest = connection.execute(select(func.max(_ROW)).select_from(tables.call_records)).scalar() or 0

@@ -34,7 +34,7 @@ async def page(
         found = [value_of(kind, row) for row in connection.execute(rows).mappings()]
         return Page(found, connection.execute(count).scalar_one())
 
-    return await database.read(read)
+    return await database.browse(read)
 
 
 async def one(database: Database, kind: type[T], table: Table, *conditions: Any) -> T | None:
