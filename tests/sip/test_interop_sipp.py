@@ -39,6 +39,14 @@ async def sipp(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
     )  # fmt: skip
 
 
+async def listening(port: int, transport: str) -> None:
+    """Wait until somebody listens there."""
+    table = Path(f"/proc/net/{transport}")
+    async with asyncio.timeout(20):
+        while not any(row.split()[1].endswith(f":{port:04X}") for row in table.read_text().splitlines()[1:]):  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(0.02)
+
+
 async def serve(invite: IncomingInvite, heard: list[str]) -> None:
     invite.ring()
     invite.accept(ANSWER)
@@ -75,7 +83,7 @@ def test_its_callee_answers_us(tmp_path, transport) -> None:
         stack = Stack(host="127.0.0.1", port=0, ids=Ids(), clock=Clock(), on_invite=lambda _invite: None)
         await stack.start()
         try:
-            await asyncio.sleep(0.5)
+            await listening(port, transport)
 
             async def call() -> None:
                 invite = stack.invite(
