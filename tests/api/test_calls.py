@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -243,7 +244,65 @@ def test_an_endpoint_registers_with_the_password_that_the_api_gave_it(client: pl
     assert 0 < int(found.sip_expires) <= 600
     with pytest.raises(AssertionError, match="REGISTER"):
         asyncio.run(registered("first password"))
+
+
+def test_an_endpoint_that_gets_another_password_is_logged_out(client: plivo.RestClient, node: NodeProcess) -> None:
+    made = client.endpoints.create("bob", "first password", "bob")
+
+    def state() -> str:
+        return str(client.endpoints.get(made.endpoint_id).sip_registered)
+
+    async def becomes(wanted: str) -> None:
+        for _ in range(400):
+            if await asyncio.to_thread(state) == wanted:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"not {wanted}")
+
+    async def run() -> None:
+        async with a_desk() as desk, desk.registered(f"127.0.0.1:{node.sip_port}", made.username, "first password"):
+            await becomes("true")
+            await asyncio.to_thread(client.endpoints.update, made.endpoint_id, password="second password")
+            await becomes("false")
+
+    asyncio.run(run())
     client.endpoints.delete(made.endpoint_id)
+
+
+@pytest.mark.parametrize("way", ["endpoint", "application", "subaccount"])
+def test_an_endpoint_that_is_removed_rings_no_more(
+    way: str, client: plivo.RestClient, node: NodeProcess, customer: Customer
+) -> None:
+    account = client.subaccounts.create("phones", True)
+    tenant = plivo.RestClient(account.auth_id, account.auth_token, timeout=30)
+    app_id = tenant.applications.create("phones").app_id
+    made = tenant.endpoints.create("bob", "secret", "bob", app_id)
+    customer.forget()
+    customer.says("/dial", document(f"<Dial timeout='20'><User>sip:{made.username}@sip.example</User></Dial>"))
+    target = node.route("14155550168", customer.url("/dial"))
+
+    async def run() -> None:
+        async with a_desk() as desk, desk.registered(f"127.0.0.1:{node.sip_port}", made.username, "secret"):
+            async with desk.dial(target), desk.taken(made.username) as rung:
+                await rung.answer()
+            if way == "endpoint":
+                await asyncio.to_thread(tenant.endpoints.delete, made.endpoint_id)
+            elif way == "application":
+                await asyncio.to_thread(tenant.applications.delete, app_id)
+            else:
+                await asyncio.to_thread(client.subaccounts.delete, account.auth_id, cascade=True)
+            async with desk.dial(target) as caller:
+                async with asyncio.timeout(40):
+                    with contextlib.suppress(NotAnswered):
+                        await caller.wait_answered()
+                        await caller.ended()
+            with pytest.raises(TimeoutError):
+                await desk.arrival(made.username, timeout_s=0.2)
+
+    asyncio.run(run())
+    node.command("number", "remove", "14155550168")
+    if way != "subaccount":
+        client.subaccounts.delete(account.auth_id, cascade=True)
 
 
 def test_the_web_hooks_of_a_subaccount_are_signed_with_its_token_and_the_main_one(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -34,6 +34,10 @@ class ApiSettings:
     """Whether new endpoints have twelve digits behind the name that was asked for."""
 
 
+def _nobody_registered(_username: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What all requests share."""
@@ -44,6 +48,8 @@ class Desk:
     clock: Clock
     ids: Ids
     settings: ApiSettings
+    log_out: Callable[[str], None] = _nobody_registered
+    """An endpoint, by its name, is registered nowhere any more: it was removed, or has another password."""
 
 
 class Meta(msgspec.Struct):

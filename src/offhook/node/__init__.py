@@ -156,7 +156,7 @@ async def running(
             settings.http,
             ready=lambda: reception.open,
             routes={SIP_PATH: stack.websocket},
-            mounts=[_api(settings, store, NodeCalls(service, departures, clock), clock, ids).mount],
+            mounts=[_api(settings, store, NodeCalls(service, departures, clock), telephony, clock, ids).mount],
             tls=_https(settings, tls),
         )
         await http.start()
@@ -226,7 +226,7 @@ def _https(settings: Settings, tls: Tls) -> ssl.SSLContext | None:
     return tls.server if settings.http_tls else None
 
 
-def _api(settings: Settings, store: Store, live: LiveCalls, clock: Clock, ids: Ids) -> Api:
+def _api(settings: Settings, store: Store, live: LiveCalls, telephony: Telephony, clock: Clock, ids: Ids) -> Api:
     told = ApiSettings(
         sip_realm=settings.sip_realm,
         sip_domain=settings.sip_domain or settings.public_address.default,
@@ -234,7 +234,8 @@ def _api(settings: Settings, store: Store, live: LiveCalls, clock: Clock, ids: I
         requests=settings.api_requests,
         endpoint_suffix=settings.endpoint_suffix,
     )
-    return Api(Desk(store=store, accounts=Accounts(store, clock), live=live, clock=clock, ids=ids, settings=told))
+    accounts, log_out = Accounts(store, clock), telephony.log_out
+    return Api(Desk(store=store, accounts=accounts, live=live, clock=clock, ids=ids, settings=told, log_out=log_out))
 
 
 def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids) -> Hooks:

@@ -123,6 +123,11 @@ class Telephony:
             self._known[username] = known
         return known[0]
 
+    def log_out(self, username: str) -> None:
+        """An endpoint was removed, or has another password: it is registered nowhere any more."""
+        self._known.pop(username, None)
+        self.registrar.forget(username)
+
     def place(self, target: Uri, caller: NameAddr, offer: bytes, headers: Sequence[tuple[str, str]]) -> OutgoingInvite | None:
         """Call an endpoint that is registered, or a number by a trunk; nobody else is called because somebody asks us to."""
         if self._stack is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +15,7 @@ from offhook.store.database import Database
 from offhook.store.paging import Page, one, page
 from offhook.store.rows import row_of, utc
 
+T = TypeVar("T")
 Use = Literal["number", "endpoint"]
 
 
@@ -69,8 +70,11 @@ class Catalogue:
         if values:
             await self._write(work)
 
-    async def remove_application(self, app_id: str, *, cascade: bool, heir: str | None = None) -> None:
+    async def remove_application(self, app_id: str, *, cascade: bool, heir: str | None = None) -> list[str]:
         """Remove one; its numbers are left without.
+
+        Returns:
+            The names of the endpoints that were removed with it.
 
         Args:
             cascade: its endpoints are removed too.
@@ -78,16 +82,14 @@ class Catalogue:
         """
         endpoints = tables.sip_endpoints
 
-        def work(connection: Connection) -> None:
-            if cascade:
-                names = select(endpoints.c.username).where(endpoints.c.app_id == app_id)
-                connection.execute(delete(tables.sip_bindings).where(tables.sip_bindings.c.username.in_(names)))
-                connection.execute(delete(endpoints).where(endpoints.c.app_id == app_id))
+        def work(connection: Connection) -> list[str]:
+            removed = remove_endpoints(connection, endpoints.c.app_id == app_id) if cascade else []
             for table, successor in ((endpoints, heir), (tables.numbers, None), (tables.trunks, None)):
                 connection.execute(update(table).where(table.c.app_id == app_id).values(app_id=successor))
             connection.execute(delete(tables.applications).where(tables.applications.c.app_id == app_id))
+            return removed
 
-        await self._write(work)
+        return await self._write(work)
 
     # -- endpoints -------------------------------------------------------------------------------------------------
 
@@ -116,9 +118,19 @@ class Catalogue:
         if values:
             await self._database.write(lambda connection: connection.execute(chosen.values(values)))
 
-    async def _write(self, work: Callable[[Connection], None]) -> None:
-        await self._database.write(work)
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        result = await self._database.write(work)
         self._changed()
+        return result
+
+
+def remove_endpoints(connection: Connection, which: Any) -> list[str]:
+    """Remove the endpoints of a condition and where they are registered. Returns their names."""
+    chosen = select(tables.sip_endpoints.c.username).where(which)
+    names = list(connection.execute(chosen).scalars())
+    connection.execute(delete(tables.sip_bindings).where(tables.sip_bindings.c.username.in_(chosen)))
+    connection.execute(delete(tables.sip_endpoints).where(which))
+    return names
 
 
 def _take_defaults(connection: Connection, auth_id: str, values: dict[str, Any]) -> None:

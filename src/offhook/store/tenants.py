@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from offhook.clock import Clock
 from offhook.records import Tenant
 from offhook.store import tables
+from offhook.store.catalogue import remove_endpoints
 from offhook.store.database import Database
 from offhook.store.paging import Page, one, page
 from offhook.store.rows import row_of, utc
@@ -58,15 +59,19 @@ class Tenants:
         if "auth_token" in values:
             self._tokens[auth_id] = values["auth_token"]
 
-    async def remove(self, auth_id: str, heir: str, *, cascade: bool) -> None:
+    async def remove(self, auth_id: str, heir: str, *, cascade: bool) -> list[str]:
         """Remove a subaccount.
+
+        Returns:
+            The names of the endpoints that were removed with it.
 
         Args:
             heir: the account that gets its trunks; and, without ``cascade``, its applications, endpoints and numbers.
             cascade: they are removed with it; numbers of the pool go back there.
         """
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> list[str]:
+            removed: list[str] = []
             held = [tables.sip_endpoints, tables.numbers, tables.applications]
             for table in [tables.trunks] if cascade else [tables.trunks, *held]:
                 values: dict[str, Any] = {"auth_id": heir}
@@ -75,15 +80,16 @@ class Tenants:
                 connection.execute(update(table).where(table.c.auth_id == auth_id).values(values))
             if cascade:
                 _to_pool(connection, auth_id)
-                names = select(tables.sip_endpoints.c.username).where(tables.sip_endpoints.c.auth_id == auth_id)
-                connection.execute(delete(tables.sip_bindings).where(tables.sip_bindings.c.username.in_(names)))
+                removed = remove_endpoints(connection, tables.sip_endpoints.c.auth_id == auth_id)
                 for table in held:
                     connection.execute(delete(table).where(table.c.auth_id == auth_id))
             connection.execute(delete(tables.accounts).where(tables.accounts.c.auth_id == auth_id))
+            return removed
 
-        await self._database.write(work)
+        removed = await self._database.write(work)
         self._tokens.pop(auth_id, None)
         self._changed()
+        return removed
 
     async def refresh(self) -> None:
         """Read the tokens that another process has changed since the last time."""

@@ -131,7 +131,8 @@ async def remove(context: Context, ask: RemoveApplication) -> Nothing:
     """Remove an application: with its endpoints, or another takes them over; its numbers are left without."""
     found = await context.application(context.path["app_id"])
     heir = await context.attached(ask.new_endpoint_application, "new_endpoint_application")
-    await context.desk.store.catalogue.remove_application(found.app_id, cascade=ask.cascade, heir=heir)
+    for username in await context.desk.store.catalogue.remove_application(found.app_id, cascade=ask.cascade, heir=heir):
+        context.desk.log_out(username)
     return Nothing()
 
 

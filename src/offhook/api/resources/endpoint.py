@@ -108,7 +108,7 @@ async def get(context: Context, _ask: Ask) -> Endpoint:
 
 
 async def change(context: Context, ask: ChangeEndpoint) -> Done:
-    """Change an endpoint: what is given."""
+    """Change an endpoint: what is given. With another password it is registered nowhere until it proves that one."""
     found = await _found(context)
     values: dict[str, Any] = {}
     if ask.alias is not None:
@@ -119,12 +119,16 @@ async def change(context: Context, ask: ChangeEndpoint) -> Done:
         proved = _with_password(context, found, ask.password)
         values |= {"ha1_md5": proved.ha1_md5, "ha1_sha256": proved.ha1_sha256}
     await context.desk.store.catalogue.change_endpoint(found.endpoint_id, values)
+    if ask.password is not None:
+        context.desk.log_out(found.username)
     return Done("changed")
 
 
 async def remove(context: Context, _ask: Ask) -> Nothing:
-    """Remove an endpoint."""
-    await context.desk.store.telephony.remove_endpoint((await _found(context)).username)
+    """Remove an endpoint: it is not called any more, wherever it is registered."""
+    found = await _found(context)
+    await context.desk.store.telephony.remove_endpoint(found.username)
+    context.desk.log_out(found.username)
     return Nothing()
 
 

@@ -102,7 +102,8 @@ async def change(context: Context, ask: ChangeSubaccount) -> Done:
 async def remove(context: Context, ask: RemoveSubaccount) -> Nothing:
     """Remove a subaccount; with ``cascade`` its applications, endpoints and numbers too, else the main account gets them."""
     found = await _found(context)
-    await context.desk.store.tenants.remove(found.auth_id, context.account.auth_id, cascade=ask.cascade)
+    for username in await context.desk.store.tenants.remove(found.auth_id, context.account.auth_id, cascade=ask.cascade):
+        context.desk.log_out(username)
     context.desk.accounts.forget(found.auth_id)
     return Nothing()
 
