@@ -198,6 +198,9 @@ def test_a_call_that_runs_is_listed_read_and_hung_up(client: plivo.RestClient, w
             assert (live.call_uuid, live.direction, live.to) == (call_uuid, "inbound", "14155550155")
             assert live.call_status == "in-progress"
             datetime.strptime(live.session_start, "%Y-%m-%d %H:%M:%S.%f")
+            assert (await asyncio.to_thread(client.calls.live_call_list_ids)).calls == [call_uuid]
+            assert (await asyncio.to_thread(client.calls.live_call_get, call_uuid)).request_uuid == call_uuid
+            assert (await asyncio.to_thread(client.calls.queued_call_list_ids)).calls == []
             for query, found in (("from_number=1415555", 1), ("from_number=1999", 0), ("call_direction=outbound", 0)):
                 answer = await asyncio.to_thread(raw.ask, "GET", f"Call/?status=live&{query}")
                 assert len(answer.body["calls"]) == found

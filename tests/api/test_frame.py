@@ -188,7 +188,12 @@ def test_a_token_is_rotated_by_command(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert Raw(node.http_port, auth_id, new).ask("GET", "").status == 200
-        assert auth_id in node.command("account", "list")
+        branch = Raw(node.http_port, auth_id, new).ask("POST", "Subaccount/", {"name": "branch", "enabled": True}).body
+        token = node.command("account", "rotate-token", branch["auth_id"])
+        while Raw(node.http_port, branch["auth_id"], token).ask("GET", "").status != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert {auth_id, branch["auth_id"]} <= set(node.command("account", "list").split())
     finally:
         node.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import plivo
 import pytest
@@ -10,7 +11,7 @@ from plivo import exceptions
 
 from offhook.testing.live import NodeProcess
 
-from .conftest import MAIN, TOKEN
+from .conftest import MAIN, TOKEN, plivo_here
 
 Maker = Callable[..., plivo.RestClient]
 
@@ -213,3 +214,39 @@ def test_errors_of_lists_are_the_exceptions_that_they_should_be(client: plivo.Re
         subaccount().numbers.create("14155550177", "mine", "here")
     with pytest.raises(exceptions.ValidationError):
         client.calls.list(end_time__gt="yesterday")
+
+
+def test_what_lists_and_gets_return_can_be_changed_by_its_own_methods(subaccount: Maker, client: plivo.RestClient) -> None:
+    tenant = subaccount()
+    app = tenant.applications.get(tenant.applications.create("own", answer_url="https://h.example/").app_id)
+    app.update(answer_url="https://h.example/changed")
+    assert tenant.applications.get(app.id).answer_url == "https://h.example/changed"
+    tenant.endpoints.create("own", "secret", "own")
+    (endpoint,) = tenant.endpoints.list()
+    endpoint.update(app_id=app.id)
+    assert tenant.endpoints.get(endpoint.id).application.endswith(f"/{app.id}/")
+    client.numbers.create("14155550144", "mine", "here", subaccount=tenant.session.auth[0])
+    (number,) = tenant.numbers.list()
+    number.update(app_id=app.id, alias="own")
+    number = tenant.numbers.get("14155550144")
+    assert (number.alias, number.application.endswith(f"/{app.id}/")) == ("own", True)
+    own = client.subaccounts.get(tenant.session.auth[0])
+    own.update("renamed", True)
+    assert tenant.account.get().name == "renamed"
+    for each in (number, endpoint, app):
+        each.delete()
+    assert [len(found.list().objects) for found in (tenant.numbers, tenant.endpoints, tenant.applications)] == [0, 0, 0]
+
+
+def test_names_of_endpoints_can_be_kept_as_they_are(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data", auth_id=MAIN, auth_token=TOKEN, endpoint_suffix="false")
+    try:
+        plivo_here.use(f"http://127.0.0.1:{node.http_port}")
+        client = plivo.RestClient(MAIN, TOKEN, timeout=30)
+        made = client.endpoints.create("bob", "secret", "bob")
+        assert made.username == "bob"
+        assert client.endpoints.get(made.endpoint_id).sip_uri == f"sip:bob@127.0.0.1:{node.sip_port}"
+        with pytest.raises(exceptions.InvalidRequestError, match="bob is taken"):
+            client.endpoints.create("bob", "another", "bob")
+    finally:
+        node.stop()
