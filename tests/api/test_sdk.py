@@ -223,7 +223,7 @@ def test_what_lists_and_gets_return_can_be_changed_by_its_own_methods(subaccount
     assert tenant.applications.get(app.id).answer_url == "https://h.example/changed"
     tenant.endpoints.create("own", "secret", "own")
     (endpoint,) = tenant.endpoints.list()
-    endpoint.update(app_id=app.id)
+    endpoint.update(password="another secret", alias="own", app_id=app.id)
     assert tenant.endpoints.get(endpoint.id).application.endswith(f"/{app.id}/")
     client.numbers.create("14155550144", "mine", "here", subaccount=tenant.session.auth[0])
     (number,) = tenant.numbers.list()
