@@ -172,6 +172,7 @@ def test_digits_that_never_come_let_the_document_go_on(node: NodeProcess, custom
     assert not customer.requests("/chosen")
 
 
+@pytest.mark.parametrize("element", ["<Record/>", "<Conference>a</Conference>"])
 def test_an_element_that_is_not_built_yet_ends_the_call_with_a_clear_word(
     element: str, node: NodeProcess, customer: Customer
 ) -> None:
