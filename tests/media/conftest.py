@@ -87,9 +87,10 @@ class Bench:
         self.media = media
         self._open: list[tuple[Channel, Peer]] = []
 
-    def leg(self, *, event_payload_type: int | None = 101) -> tuple[Channel, Peer]:
+    def leg(self, *, event_payload_type: int | None = 101, connected: bool = True) -> tuple[Channel, Peer]:
         channel, peer = self.media.open(), Peer()
-        channel.connect(RtpPeer("127.0.0.1", peer.port, 0, "PCMU", event_payload_type))
+        if connected:
+            channel.connect(RtpPeer("127.0.0.1", peer.port, 0, "PCMU", event_payload_type))
         self._open.append((channel, peer))
         return channel, peer
 

@@ -45,7 +45,7 @@ async def until(condition: object, limit_s: float = 2.0) -> None:
 def test_a_peer_behind_a_nat_is_found_and_strangers_are_not_heard_after_it(bench, mulaw) -> None:
     async def scenario() -> None:
         async with bench() as b:
-            channel, real = b.leg()
+            channel, real = b.leg(connected=False)
             _, unused = b.leg()
             channel.connect(RtpPeer("127.0.0.1", unused.port, 0, "PCMU", 101))  # what the SDP said
             await real.talk(channel.port, SOUND * 10)
@@ -66,7 +66,7 @@ def test_a_peer_behind_a_nat_is_found_and_strangers_are_not_heard_after_it(bench
 def test_another_host_is_believed_only_after_several_packets_in_a_row(bench) -> None:
     async def scenario() -> None:
         async with bench() as b:
-            channel, peer = b.leg()
+            channel, peer = b.leg(connected=False)
             channel.connect(RtpPeer("127.0.0.2", 9, 0, "PCMU", 101))
             peer.packets.clear()
             await peer.talk(channel.port, SOUND * 4)
