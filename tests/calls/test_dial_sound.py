@@ -212,3 +212,10 @@ async def test_keys_come_before_the_confirmation_and_as_tones_where_that_is_want
     )
     await call.over()
     assert [each.sound for each in world.exchange.leg(ALICE).heard] == ["tone (770.0, 1336.0)", "silence", "speech: Press one"]
+
+
+@in_world()
+async def test_the_length_of_the_keys_is_none_of_them(world: World) -> None:
+    world.exchange.people[ALICE] = Answers(after_s=1, hangs_up_s=20)
+    await (await world.dial_in(f"<Dial>{number(ALICE, sendDigits='1w2a@500')}</Dial>")).over()
+    assert world.exchange.leg(ALICE).keys_received == "12A"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
 from offhook import causes
-from offhook.audio import DIGITS_HZ, Playlist, Silence, Sound, Tone, Track
-from offhook.calls import bookkeeping, closing, parameters, sound_documents
+from offhook.audio import Playlist
+from offhook.calls import bookkeeping, closing, keys, parameters, sound_documents
 from offhook.calls.call import Call
 from offhook.calls.dialling.ringback import Ringback
 from offhook.calls.dialling.targets import Target
@@ -24,11 +23,6 @@ from offhook.tasks import first
 from offhook.xml import Dial
 
 log = logging.getLogger(__name__)
-
-KEY_MS, KEY_GAP_MS = 200, 100
-PAUSES_MS = {"w": 500, "W": 1000}
-LEAVING_S = 1.0
-"""A leg that is gone says how it left within this time."""
 
 Tell = Callable[["Branch", str], None]
 """Reports an event of a leg to ``callbackUrl``: ``answer`` or ``hangup``."""
@@ -171,12 +165,12 @@ class Branch:
             self.ending = causes.CONFIRM_FAILED.because(f"{wanted} within {self._dial.confirm_timeout} s")
 
     async def _challenge(self, leg: AnyLeg, sound: str) -> None:
-        with leg.listen() as keys:
+        with leg.listen() as pressed:
             tracks = await sound_documents.fetch(sound, "confirmSound", self._call)
             playback = leg.play(Playlist(tracks)) if tracks else None
             try:
                 if self._dial.confirm_key is not None:
-                    await _pressed(self._dial.confirm_key, keys)
+                    await _pressed(self._dial.confirm_key, pressed)
                 elif playback is not None:
                     await playback.wait()
             finally:
@@ -191,14 +185,10 @@ class Branch:
         await asyncio.Event().wait()
 
     async def _send_keys(self, leg: AnyLeg) -> None:
-        keys = re.sub(r"\s", "", self.target.keys)
-        if not keys:
-            return
-        if self.target.keys_inband:
-            await leg.play(Playlist((Track(_tones(keys)),))).wait()
-        else:
-            await leg.send_digits(keys, tone_ms=KEY_MS, gap_ms=KEY_GAP_MS)
-        self._timeline.add(DigitsSent(keys, "tones" if self.target.keys_inband else "leg"))
+        row = keys.read(self.target.keys)
+        if row.keys:
+            await keys.press(leg, row, inband=self.target.keys_inband)
+            self._timeline.add(DigitsSent(row.keys, "tones" if self.target.keys_inband else "leg"))
 
     # -- its end ---------------------------------------------------------------------------------------------------
 
@@ -231,17 +221,6 @@ class Branch:
         }
 
 
-async def _pressed(wanted: str, keys: Digits) -> None:
-    while (await keys.get()).key != wanted:
+async def _pressed(wanted: str, pressed: Digits) -> None:
+    while (await pressed.get()).key != wanted:
         pass
-
-
-def _tones(keys: str) -> tuple[Sound, ...]:
-    """Keys as their tones: for whom telephone events do not reach."""
-    sounds: list[Sound] = []
-    for key in keys:
-        if key in PAUSES_MS:
-            sounds.append(Silence(PAUSES_MS[key]))
-        elif key.upper() in DIGITS_HZ:
-            sounds += [Tone(DIGITS_HZ[key.upper()], KEY_MS), Silence(KEY_GAP_MS)]
-    return tuple(sounds)
