@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from offhook import causes
-from offhook.audio import Digit, Playlist, Track
+from offhook.audio import Digit, Playlist
 from offhook.calls.call import Call
 from offhook.calls.ports import AnyLeg, Digits
+from offhook.calls.verbs import prompts
 from offhook.causes import Ending
-from offhook.errors import ClipUnavailable, LegGone
+from offhook.errors import LegGone
 from offhook.events import DigitReceived
 from offhook.tasks import first
 from offhook.xml import Dial
@@ -115,17 +116,9 @@ async def _music_on_hold(party: AnyLeg, other: AnyLeg, call: Call) -> None:
         while True:
             held = await party.hold_changes(held)
             while held:
-                music = await _music(call)
-                playback = other.play(Playlist((music,))) if music is not None else None
+                music = await prompts.hold_music(call)
+                playback = other.play(Playlist(music)) if music else None
                 held = await party.hold_changes(held)
                 if playback is not None:
                     playback.stop()
     await asyncio.Event().wait()
-
-
-async def _music(call: Call) -> Track | None:
-    try:
-        return Track((await call.tools.clips.hold_music(),), times=0)
-    except ClipUnavailable as error:
-        call.warn(f"no hold music: {error}")
-        return None

@@ -69,6 +69,15 @@ async def played(url: str, loop: int, call: Call, *, base: str | None = None) ->
     return Track((clip,), loop)
 
 
+async def hold_music(call: Call) -> tuple[Track, ...]:
+    """The music of those who wait, again and again; none, with a note, where it cannot be had."""
+    try:
+        return (Track((await call.tools.clips.hold_music(),), times=0),)
+    except ClipUnavailable as error:
+        call.warn(f"no hold music: {error}")
+        return ()
+
+
 def words(content: Sequence[str | Markup]) -> str:
     """The bare text of a ``Speak``."""
     return "".join(part if isinstance(part, str) else words(part.content) for part in content)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from offhook.audio import Track
 from offhook.calls.call import Call, Next
-from offhook.errors import ClipUnavailable
+from offhook.calls.verbs import prompts
 from offhook.events import Noted
 from offhook.tasks import first
 from offhook.xml import Wait
@@ -27,7 +26,7 @@ async def run(element: Wait, call: Call) -> Next | None:
     if not await call.ready_for_audio():
         await asyncio.sleep(element.length)
         return None
-    async with call.playing("hold music", [] if element.silence else await _music(call)):
+    async with call.playing("hold music", [] if element.silence else await prompts.hold_music(call)):
         await _wait(element, call)
     return None
 
@@ -44,14 +43,6 @@ async def _wait(element: Wait, call: Call) -> None:
         return
     if await first(early, asyncio.sleep(element.length)) == 0:
         call.note(Noted(f"heard {heard}", level="info"))
-
-
-async def _music(call: Call) -> list[Track]:
-    try:
-        return [Track((await call.tools.clips.hold_music(),), times=0)]
-    except ClipUnavailable as error:
-        call.warn(f"no hold music: {error}")
-        return []
 
 
 def _waits_for_silence(element: Wait) -> bool:
