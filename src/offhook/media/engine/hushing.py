@@ -9,16 +9,17 @@ from collections.abc import Sequence
 
 from offhook.media.engine.arrays import Samples
 from offhook.media.engine.legs import Leg, Legs
+from offhook.media.engine.mixing import Rooms
 
 
-def hushed(heard: Samples, pressing: Sequence[Leg], legs: Legs) -> Samples:
+def hushed(heard: Samples, pressing: Sequence[Leg], rooms: Rooms, legs: Legs) -> Samples:
     """``[legs, 160]``, what others hear of each leg, without the keys that go to them as telephone events.
 
     Args:
         heard: with them; stays as it is.
         pressing: the legs whose tone of a key is being heard. They are few, and seldom any.
     """
-    slots = [leg.slot for leg in pressing if leg.slot >= 0 and _told_otherwise(leg, legs)]
+    slots = [leg.slot for leg in pressing if leg.slot >= 0 and _told_otherwise(leg, rooms, legs)]
     if not slots:
         return heard
     quiet = heard.copy()
@@ -26,7 +27,7 @@ def hushed(heard: Samples, pressing: Sequence[Leg], legs: Legs) -> Samples:
     return quiet
 
 
-def _told_otherwise(leg: Leg, legs: Legs) -> bool:
+def _told_otherwise(leg: Leg, rooms: Rooms, legs: Legs) -> bool:
     """Whether the leg is in a bridge, and whoever is at its other end takes telephone events."""
-    others = [other for other in legs.rows if other.room == leg.room and other is not leg] if leg.room >= 0 else []
-    return len(others) == 1 and others[0].event_payload_type is not None
+    partner = rooms.partner(leg.slot)
+    return partner is not None and legs.rows[partner].event_payload_type is not None

@@ -108,7 +108,7 @@ class Engine:
             self.control.tell(event)
         marks.append(clock())
 
-        self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), legs), legs.out)
+        self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), self.rooms, legs), legs.out)
         self.gains.send(legs)
         for leg, request in self.transmission.dialled():
             self.control.tell(wire.Done(leg.number, request))

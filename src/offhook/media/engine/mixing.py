@@ -94,6 +94,13 @@ class Rooms:
         table = np.array(exceptions, np.intp).reshape(-1, 3)
         self._listeners, self._speakers, self._signs = table[:, 0], table[:, 1], table[:, 2].astype(np.int32)
 
+    def partner(self, row: int) -> int | None:
+        """The row of the other one in a bridge; ``None``: the leg is in none."""
+        place = int(np.searchsorted(self._pairs, row))
+        if place == self._pairs.size or self._pairs[place] != row:
+            return None
+        return int(self._partners[place])
+
     def mix(self, heard: Samples, out: Samples) -> None:
         """Add what each member hears of its room to what it plays, held to 16 bits.
 
