@@ -41,7 +41,7 @@ class Placed:
 
     def hang_up(self) -> None:
         """By the API."""
-        self._world.service.calls[self.uuid].hang_up(causes.API_HANGUP)
+        self._world.service.calls[self.uuid].end_by_api()
 
 
 def story(world: World) -> list[tuple[str, str, str]]:
@@ -150,7 +150,7 @@ async def test_its_document_dials_somebody_else(world: World) -> None:
 async def test_keys_are_pressed_after_the_answer_or_before(world: World) -> None:
     world.exchange.people[ALICE] = world.exchange.people[BOB] = Answers(after_s=9, early_s=1)
     world.serve('<Wait length="20" silence="true"/>')
-    first = Placed(world, keys="1w2", key_ms=200)
+    first = Placed(world, keys="1w2@200")
     second = Placed(world, keys="34", keys_early=True, order=Order(kind="number", target=BOB, from_number="1"))
     await world.sleep(8)
     assert (world.exchange.leg(ALICE).keys_received, world.exchange.leg(BOB).keys_received) == ("", "34")

@@ -3,7 +3,7 @@
 from offhook.api.accounts import Accounts
 from offhook.api.context import ApiSettings, Desk
 from offhook.api.frame import Api
-from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall, TooMany, WantedCall
+from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall
 from offhook.api.server import HttpServer
 
 __all__ = [
@@ -15,6 +15,4 @@ __all__ = [
     "LiveCalls",
     "NoLiveCalls",
     "RunningCall",
-    "TooMany",
-    "WantedCall",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from offhook.calls import Placement, TooManyCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,44 +29,6 @@ class RunningCall:
     stir_attestation: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedCall:
-    """A call that is to be placed (reference ``api.md`` section 5.1)."""
-
-    call_uuid: str
-    request_uuid: str
-    auth_id: str
-    from_number: str
-    """Digits, or ``sip:user@domain``."""
-    to: str
-    """Digits, or a SIP address."""
-    answer_url: str
-    answer_method: str = "POST"
-    fallback_url: str | None = None
-    fallback_method: str = "POST"
-    hangup_url: str | None = None
-    hangup_method: str = "POST"
-    ring_url: str | None = None
-    ring_method: str = "POST"
-    caller_name: str = ""
-    digits: str = ""
-    """``send_digits`` without what it says about their length."""
-    digit_ms: int = 2000
-    digits_early: bool = False
-    time_limit_s: int | None = None
-    ring_timeout_s: int | None = None
-    hangup_on_ring_s: int | None = None
-    sip_headers: str = ""
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    whatsapp: bool = False
-    parent_call_uuid: str | None = None
-
-
-class TooMany(Exception):
-    """The account has as many calls as it may."""
-
-
 class LiveCalls(Protocol):
     """The calls of this node."""
 
@@ -77,11 +41,11 @@ class LiveCalls(Protocol):
     def hang_up(self, call_uuid: str) -> bool:
         """End a call because its account asks for it; false where it is over already. Does not wait for the end."""
 
-    def place(self, wanted: Sequence[WantedCall]) -> bool:
+    def place(self, placements: list[Placement]) -> bool:
         """Place calls, all or none; whether any of them has to wait. Does not wait for anything.
 
         Raises:
-            TooMany: none was taken.
+            TooManyCalls: none was taken.
         """
 
     def transfer(self, call_uuid: str, url: str, method: str) -> bool:
@@ -103,9 +67,9 @@ class NoLiveCalls:
         """Nothing to end."""
         return False
 
-    def place(self, wanted: Sequence[WantedCall]) -> bool:  # noqa: ARG002
+    def place(self, placements: list[Placement]) -> bool:  # noqa: ARG002
         """Nobody to place them."""
-        raise TooMany("this node places no calls")
+        raise TooManyCalls("this node places no calls")
 
     def transfer(self, call_uuid: str, url: str, method: str) -> bool:  # noqa: ARG002
         """Nothing to transfer."""

@@ -330,6 +330,12 @@ class Call:
         while self.tail:
             await asyncio.wait(list(self.tail))
 
+    def end_by_api(self) -> None:
+        """End the call because its account asks for it: hung up, or called off where nobody has answered yet
+        (``hangup-causes.md`` section 6.3).
+        """
+        self.hang_up(causes.API_HANGUP if self.answered_at is not None else causes.API_CANCEL)
+
     def limit(self, after_s: int) -> None:
         """End the call then, whatever else is scheduled: its time limit."""
         self._limit = asyncio.get_running_loop().call_later(after_s, self.hang_up, causes.TIME_LIMIT)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offhook import causes
+from offhook.calls import keys
 from offhook.calls.call import Call
 from offhook.calls.ports import Dialler, Leg, Order, Unanswered
 from offhook.causes import Ending
@@ -18,8 +19,8 @@ from offhook.records import Application
 LONGEST_S = 86_400
 DEFAULT_LIMIT_S = 14_400
 RING_S = 120
-KEY_MS, KEY_GAP_MS = 2000, 100
-"""How long a key of ``send_digits`` is held where it does not say (``1w2@500``), and the pause after each."""
+KEY_MS = 2000
+"""How long a key of ``send_digits`` is held where it does not say (``1w2@500``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,7 @@ class Placement:
     time_limit_s: int = DEFAULT_LIMIT_S
     """From the answer on; at most a day."""
     keys: str = ""
-    """Pressed after the answer."""
-    key_ms: int = KEY_MS
+    """Pressed after the answer; as it was written."""
     keys_early: bool = False
     """They are pressed during early media instead."""
     parent_call_uuid: str | None = None
@@ -130,7 +130,7 @@ async def answered(call: Call, placement: Placement, held: Held, rang: asyncio.E
                 return refused.ending
             except LegGone as gone:
                 return causes.CALLEE_HUNG_UP.because(str(gone))
-        return _called_off(ordered.result()) if ordered.done() else causes.RANG_OUT
+        return ordered.result() if ordered.done() else causes.RANG_OUT
     finally:
         ordered.cancel()
         limit.cancel()
@@ -149,15 +149,11 @@ async def _rings_out(placement: Placement, rang: asyncio.Event) -> None:
                 raise
 
 
-def _called_off(ending: Ending) -> Ending:
-    """Withdrawn by the API before the answer (``hangup-causes.md`` section 6.3)."""
-    return causes.API_CANCEL if ending is causes.API_HANGUP else ending
-
-
 async def press(leg: Leg, placement: Placement, call: Call) -> None:
     """``send_digits``; that the leg leaves meanwhile is told by the leg."""
+    row = keys.read(placement.keys, KEY_MS)
     try:
-        await leg.send_digits(placement.keys, tone_ms=placement.key_ms, gap_ms=KEY_GAP_MS)
-        call.note(DigitsSent(placement.keys, "leg"))
+        await keys.press(leg, row)
+        call.note(DigitsSent(row.keys, "leg"))
     except LegGone:
         pass

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from offhook import causes
-from offhook.calls import bookkeeping, closing, outbound, parameters, recovery, running
+from offhook.calls import bookkeeping, closing, outbound, recovery, running
 from offhook.calls.call import Call, Tools
 from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
 from offhook.calls.routing import route
-from offhook.calls.status import unconnected
 from offhook.calls.timeline import Sink, Timeline, log_row
 from offhook.causes import Ending
 from offhook.clock import Clock
@@ -58,10 +58,16 @@ class Service:
 
     async def arrive(self, leg: Leg) -> None:
         """Run an inbound call from its INVITE to its record. Returns when it is closed; raises only when cancelled."""
+        with self._busy():
+            await self._arrive(leg)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """There is a call as long as the block lasts: ``drain`` waits for it."""
         self._arrived += 1
         self._idle.clear()
         try:
-            await self._arrive(leg)
+            yield
         finally:
             self._arrived -= 1
             if not self._arrived:
@@ -119,47 +125,15 @@ class Service:
 
     async def place(self, placement: Placement) -> None:
         """Place a call, run it when it is answered, until its record is written. Raises only when cancelled."""
-        self._arrived += 1
-        self._idle.clear()
-        try:
+        with self._busy():
             await self._place(placement)
-        finally:
-            self._arrived -= 1
-            if not self._arrived:
-                self._idle.set()
 
     async def withdraw(self, placement: Placement, ending: Ending) -> None:
-        """Close a call of ours that was never placed: its record and its hangup request."""
-        timeline = Timeline(placement.call_uuid, self._tools.clock, self._sinks)
-        now = self._tools.clock.wall()
-        live = bookkeeping.live_call(
-            placement.call_uuid,
-            placement.parties(),
-            placement.application,
-            auth_id=placement.application.auth_id,
-            direction="outbound",
-            parent_call_uuid=placement.parent_call_uuid,
-            began_at=now,
-            request={
-                **parameters.standard(
-                    placement.call_uuid,
-                    placement.application.auth_id,
-                    placement.parties(),
-                    direction="outbound",
-                    began_at=now,
-                ),
-                **placement.parameters(),
-            },
-            hangup_defaults_to_answer=self._tools.settings.hangup_defaults_to_answer,
-        )
-        outcome = bookkeeping.Outcome(ending, now, status=unconnected(ending))
-        timeline.add(outcome.event())
-        hangup = bookkeeping.hangup_request(live, outcome, self._tools.ids)
-        await closing.write(self._records, bookkeeping.record_of(live, outcome), hangup)
-        if hangup is not None:
-            self._tools.hooks.deliver(hangup, timeline.add)
+        """Close a call of ours that is not placed any more: its record and its hangup request."""
+        with self._busy():
+            await self._place(placement, ending)
 
-    async def _place(self, placement: Placement) -> None:
+    async def _place(self, placement: Placement, withdrawn: Ending | None = None) -> None:
         timeline = Timeline(placement.call_uuid, self._tools.clock, self._sinks)
         order, ending = placement.order, CANCELLED
         timeline.add(CallArrived(order.from_number, order.target, "outbound", "", placement.application.name))
@@ -177,9 +151,12 @@ class Service:
                 )
                 self.calls[placement.call_uuid] = call
                 self._records.begin(call.live)
-                rings = _Rings(call, placement)
-                held = outbound.Held(self._tools.dialler, order, observe=timeline.add, ringing=rings.ring, early=rings.early)
-                ending = await self._ring_and_run(call, placement, held, rings)
+                if withdrawn is None:
+                    rings = _Rings(call, placement)
+                    held = outbound.Held(self._tools.dialler, order, observe=timeline.add, ringing=rings.ring, early=rings.early)
+                    ending = await self._ring_and_run(call, placement, held, rings)
+                else:
+                    ending = withdrawn
                 for task in list(call.tail):
                     task.cancel()
         except Exception as error:

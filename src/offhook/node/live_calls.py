@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from offhook import causes
-from offhook.api import RunningCall, TooMany, WantedCall
-from offhook.calls import DEFAULT_LIMIT_S, RING_S, Call, Departures, Order, Placement, Service, TooManyCalls
+from offhook.api import RunningCall
+from offhook.calls import Call, Departures, Placement, Service
 from offhook.clock import Clock
-from offhook.records import Application
-from offhook.xml import sip_headers
 
 
 class NodeCalls:
@@ -40,15 +37,12 @@ class NodeCalls:
             return self._departures.withdraw(call_uuid)
         if call.over is not None:
             return False
-        call.hang_up(causes.API_HANGUP if call.answered_at is not None else causes.API_CANCEL)
+        call.end_by_api()
         return True
 
-    def place(self, wanted: Sequence[WantedCall]) -> bool:
-        """Place calls; whether any of them has to wait."""
-        try:
-            return self._departures.ask([_placement(each) for each in wanted])
-        except TooManyCalls as error:
-            raise TooMany(str(error)) from None
+    def place(self, placements: list[Placement]) -> bool:
+        """Place calls; whether any of them has to wait. Raises ``TooManyCalls``."""
+        return self._departures.ask(placements)
 
     def transfer(self, call_uuid: str, url: str, method: str) -> bool:
         """Let a call go on with another document."""
@@ -71,47 +65,6 @@ class NodeCalls:
             request_uuid=placement.request_uuid,
             caller_name=parties.caller_name or "",
         )
-
-
-def _placement(wanted: WantedCall) -> Placement:
-    number = wanted.to.isdigit()
-    order = Order(
-        kind="number" if number else "user",
-        target=wanted.to,
-        from_number=wanted.from_number,
-        caller_name=wanted.caller_name,
-        headers=sip_headers(wanted.sip_headers)[0],
-        username=wanted.username,
-        password=wanted.password,
-        whatsapp=wanted.whatsapp,
-        hops=1,
-    )
-    application = Application(
-        app_id="",
-        auth_id=wanted.auth_id,
-        name="api",
-        answer_url=wanted.answer_url,
-        answer_method=wanted.answer_method,
-        fallback_url=wanted.fallback_url,
-        fallback_method=wanted.fallback_method,
-        hangup_url=wanted.hangup_url,
-        hangup_method=wanted.hangup_method,
-    )
-    return Placement(
-        call_uuid=wanted.call_uuid,
-        request_uuid=wanted.request_uuid,
-        order=order,
-        application=application,
-        ring_url=wanted.ring_url,
-        ring_method=wanted.ring_method,
-        ring_timeout_s=wanted.ring_timeout_s or RING_S,
-        hangup_on_ring_s=wanted.hangup_on_ring_s,
-        time_limit_s=wanted.time_limit_s or DEFAULT_LIMIT_S,
-        keys=wanted.digits,
-        key_ms=wanted.digit_ms,
-        keys_early=wanted.digits_early,
-        parent_call_uuid=wanted.parent_call_uuid,
-    )
 
 
 def _shown(call: Call) -> RunningCall:

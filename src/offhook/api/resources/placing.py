@@ -9,14 +9,16 @@ import msgspec
 
 from offhook.api.context import Context, Done
 from offhook.api.errors import ApiError, invalid, missing, not_found
-from offhook.api.live import TooMany, WantedCall
 from offhook.api.reading import Ask, Line, Method, Url
 from offhook.api.routes import Route
+from offhook.calls import DEFAULT_LIMIT_S, RING_S, Order, Placement, TooManyCalls
+from offhook.records import Application
+from offhook.xml import sip_headers
 
 MOST_AT_ONCE = 1000
 _NUMBER = re.compile(r"\+?[0-9][0-9().\- ]{0,31}")
 _SIP = re.compile(r"sips?:[^@\s<>\"]+@[^@\s<>\"]+")
-_DIGITS = re.compile(r"(?P<keys>[0-9A-Da-d*#wW]{1,1000})(@(?P<ms>[0-9]{1,5}))?")
+_DIGITS = re.compile(r"[0-9A-Da-d*#wW]{1,1000}(@[0-9]{1,5})?")
 _UUID = re.compile(r"[0-9a-fA-F-]{36}")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
 
@@ -78,49 +80,62 @@ async def make(context: Context, ask: MakeCall) -> CallFired:
     if len(destinations) > MOST_AT_ONCE:
         raise ApiError(400, f"to should hold at most {MOST_AT_ONCE} destinations")
     parent = await _parent(context, ask)
-    wanted = [_wanted(context, ask, each, parent) for each in destinations]
+    placements = [_placement(context, ask, each, parent) for each in destinations]
     try:
-        waits = context.desk.live.place(wanted)
-    except TooMany as error:
+        waits = context.desk.live.place(placements)
+    except TooManyCalls as error:
         raise ApiError(403, str(error)) from None
-    uuids = [each.request_uuid for each in wanted]
+    uuids = [each.request_uuid for each in placements]
     if len(uuids) == 1:
         return CallFired("call queued" if waits else "call fired", uuids[0])
     return CallFired("calls queued" if waits else "calls fired", uuids)
 
 
-def _wanted(context: Context, ask: MakeCall, destination: str, parent: str | None) -> WantedCall:
+def _placement(context: Context, ask: MakeCall, destination: str, parent: str | None) -> Placement:
     uuid = context.desk.ids.call_uuid()
-    digits = _DIGITS.fullmatch(ask.send_digits or "")
-    if ask.send_digits and digits is None:
-        raise invalid("send_digits")
-    return WantedCall(
-        call_uuid=uuid,
-        request_uuid=uuid,
-        auth_id=context.account.auth_id,
+    username, password = _credential(ask)
+    order = Order(
+        kind="number" if destination.isdigit() else "user",
+        target=destination,
         from_number=_party("from", ask.from_),
-        to=destination,
+        caller_name=ask.caller_name or "",
+        headers=sip_headers(ask.sip_headers or "")[0],
+        username=username,
+        password=password,
+        whatsapp=ask.call_type == "whatsapp_voice",
+        hops=1,
+    )
+    application = Application(
+        app_id="",
+        auth_id=context.account.auth_id,
+        name="api",
         answer_url=ask.answer_url,
         answer_method=ask.answer_method,
         fallback_url=ask.fallback_url or None,
         fallback_method=ask.fallback_method,
         hangup_url=ask.hangup_url or None,
         hangup_method=ask.hangup_method,
+    )
+    return Placement(
+        call_uuid=uuid,
+        request_uuid=uuid,
+        order=order,
+        application=application,
         ring_url=ask.ring_url or None,
         ring_method=ask.ring_method,
-        caller_name=ask.caller_name or "",
-        digits=digits["keys"] if digits is not None else "",
-        digit_ms=max(50, int(digits["ms"])) if digits is not None and digits["ms"] else 2000,
-        digits_early=ask.send_on_preanswer,
-        time_limit_s=ask.time_limit,
-        ring_timeout_s=ask.ring_timeout,
+        ring_timeout_s=ask.ring_timeout or RING_S,
         hangup_on_ring_s=ask.hangup_on_ring,
-        sip_headers=ask.sip_headers or "",
-        username=_credential(ask)[0],
-        password=_credential(ask)[1],
-        whatsapp=ask.call_type == "whatsapp_voice",
+        time_limit_s=ask.time_limit or DEFAULT_LIMIT_S,
+        keys=_keys(ask.send_digits or ""),
+        keys_early=ask.send_on_preanswer,
         parent_call_uuid=parent,
     )
+
+
+def _keys(text: str) -> str:
+    if text and not _DIGITS.fullmatch(text):
+        raise invalid("send_digits")
+    return text
 
 
 def _party(name: str, text: str) -> str:
