@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from offhook import causes
@@ -41,6 +42,18 @@ class Numbers(Protocol):
         """The application of a number."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What every way to place a leg needs."""
+
+    stack: Stack
+    media: Media
+    order: Order
+    observe: Observe
+    ringing: Ringing
+    early: Early
+
+
 class Dialler:
     """Turns an order into SIP, and SIP's answers into how the leg went."""
 
@@ -61,9 +74,12 @@ class Dialler:
         self, order: Order, *, observe: Observe, ringing: Ringing, early: Callable[[Any], None]
     ) -> AsyncIterator[OutgoingLeg]:
         """See ``calls.Dialler``."""
+        if self._parts is None:
+            raise Unanswered(causes.OVERLOADED.because("the node is not ready"))
+        wanted = Ordered(*self._parts, order, observe, ringing, early)
         async with AsyncExitStack() as opened:
             try:
-                leg = await opened.enter_async_context(self._placed(order, observe, ringing, early))
+                leg = await opened.enter_async_context(await self._way(wanted))
             except NotAnswered as refused:
                 raise Unanswered(refused.ending.because(refused.ending.detail or str(refused))) from None
             except NoMedia as error:
@@ -75,39 +91,36 @@ class Dialler:
             )
             yield leg
 
-    def _placed(self, order: Order, observe: Observe, ringing: Ringing, early: Early) -> AbstractAsyncContextManager[OutgoingLeg]:
-        if self._parts is None:
-            raise NotAnswered(causes.OVERLOADED, None, "the node is not ready")
-        stack, media = self._parts
+    async def _way(self, wanted: Ordered) -> AbstractAsyncContextManager[OutgoingLeg]:
+        """How somebody is reached. A number of our own is called by SIP like any other, only that we call ourselves."""
+        order, stack = wanted.order, wanted.stack
         if order.kind == "number":
-            return self._number(stack, media, order, observe, ringing, early)
+            if not order.whatsapp and await self._numbers.application_for(order.target) is not None:
+                return self._own(wanted, order.target)
+            return self._number(wanted)
         target = Uri.parse(order.target if ":" in order.target.partition("@")[0] else f"sip:{order.target}")
         if "@" not in order.target:
             target = Uri(host="", user=target.host)
         if not self._ours(target, stack):
-            return self._address(stack, media, target, order, observe, ringing, early)
-        return self._endpoint(stack, media, target.user or "", order, observe, ringing, early)
+            return self._address(wanted, target)
+        user = target.user or ""
+        if await self._telephony.endpoint(user) is None and await self._numbers.application_for(user) is not None:
+            return self._own(wanted, user)
+        return self._endpoint(wanted, user)
 
     # -- ways ------------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _number(
-        self, stack: Stack, media: Media, order: Order, observe: Observe, ringing: Ringing, early: Early
-    ) -> AsyncIterator[OutgoingLeg]:
-        """A number of our own is called here, by SIP like any other; the rest goes by the trunks."""
-        if not order.whatsapp and await self._numbers.application_for(order.target) is not None:
-            here = stack.advertised_host("127.0.0.1")
-            target = Uri(host=here, user=order.target, port=stack.port)
-            async with self._address(stack, media, target, order, observe, ringing, early, own=True) as leg:
-                yield leg
-            return
+    async def _number(self, wanted: Ordered) -> AsyncIterator[OutgoingLeg]:
+        """By the trunks."""
+        order = wanted.order
         placed = dialling_number(
-            *(stack, media, self._telephony.trunks, order.target),
+            *(wanted.stack, wanted.media, self._telephony.trunks, order.target),
             ids=self._ids,
             caller=_user(order.from_number),
             domain=self._settings.sip_domain,
             headers=_custom(order),
-            observe=observe,
+            observe=wanted.observe,
             terms=self._terms,
             signer=self._telephony.signer if order.from_number.isdigit() else None,
             name=order.caller_name,
@@ -115,7 +128,7 @@ class Dialler:
             kind="whatsapp" if order.whatsapp else None,
         )
         try:
-            async with self._answered(placed, ringing, early) as leg:
+            async with self._answered(placed, wanted) as leg:
                 leg.place = self._telephony.place
                 yield leg
         except NotAnswered as refused:
@@ -124,26 +137,18 @@ class Dialler:
             raise
 
     @asynccontextmanager
-    async def _endpoint(
-        self, stack: Stack, media: Media, user: str, order: Order, observe: Observe, ringing: Ringing, early: Early
-    ) -> AsyncIterator[OutgoingLeg]:
+    async def _endpoint(self, wanted: Ordered, user: str) -> AsyncIterator[OutgoingLeg]:
         """All devices of an endpoint ring. What it refuses, a person has refused (``hangup-causes.md`` section 6.1)."""
-        if await self._telephony.endpoint(user) is None and await self._numbers.application_for(user) is not None:
-            target = Uri(host=stack.advertised_host("127.0.0.1"), user=user, port=stack.port)
-            async with self._address(stack, media, target, order, observe, ringing, early, own=True) as leg:
-                yield leg
-            return
-        caller, privacy = self._caller(order, stack.advertised_host("127.0.0.1"))
-        devices = self._telephony.registrar.reach(user)
+        caller, privacy = self._caller(wanted.order, wanted.stack.advertised_host("127.0.0.1"))
         placed = dialling_endpoint(
-            *(stack, media, devices),
+            *(wanted.stack, wanted.media, self._telephony.registrar.reach(user)),
             ids=self._ids,
             caller=caller,
-            headers=[*_custom(order), *privacy],
-            observe=observe,
+            headers=[*_custom(wanted.order), *privacy],
+            observe=wanted.observe,
             terms=self._terms,
-            ringing=ringing,
-            early=early,
+            ringing=wanted.ringing,
+            early=wanted.early,
         )
         async with AsyncExitStack() as opened:
             try:
@@ -154,45 +159,35 @@ class Dialler:
             leg.place = self._telephony.place
             yield leg
 
+    def _own(self, wanted: Ordered, user: str) -> AbstractAsyncContextManager[OutgoingLeg]:
+        """A number of this node."""
+        here = Uri(host=wanted.stack.advertised_host("127.0.0.1"), user=user, port=wanted.stack.port)
+        return self._address(wanted, here, self._telephony.admission.own_mark(wanted.order.hops))
+
     @asynccontextmanager
-    async def _address(
-        self,
-        stack: Stack,
-        media: Media,
-        target: Uri,
-        order: Order,
-        observe: Observe,
-        ringing: Ringing,
-        early: Early,
-        *,
-        own: bool = False,
-    ) -> AsyncIterator[OutgoingLeg]:
-        """Somebody else's SIP address; with ``own`` it is a number of this node."""
-        caller, headers = self._caller(order, stack.advertised_host(target.host))
-        headers += _custom(order)
-        if own:
-            headers.append(self._telephony.admission.own_mark(order.hops))
+    async def _address(self, wanted: Ordered, target: Uri, *more: tuple[str, str]) -> AsyncIterator[OutgoingLeg]:
+        """A SIP address, by itself; ``more`` are header fields."""
+        order = wanted.order
+        caller, privacy = self._caller(order, wanted.stack.advertised_host(target.host))
         credentials = Credentials(order.username, order.password) if order.username and order.password else None
         placed = dialling(
-            *(stack, media, target),
+            *(wanted.stack, wanted.media, target),
             ids=self._ids,
             caller=caller,
-            headers=headers,
+            headers=[*privacy, *_custom(order), *more],
             credentials=credentials,
-            observe=observe,
+            observe=wanted.observe,
             terms=self._terms,
         )
-        async with self._answered(placed, ringing, early) as leg:
+        async with self._answered(placed, wanted) as leg:
             yield leg
 
     @asynccontextmanager
-    async def _answered(
-        self, placed: AbstractAsyncContextManager[OutgoingLeg], ringing: Ringing, early: Early
-    ) -> AsyncIterator[OutgoingLeg]:
+    async def _answered(self, placed: AbstractAsyncContextManager[OutgoingLeg], wanted: Ordered) -> AsyncIterator[OutgoingLeg]:
         async with AsyncExitStack() as opened:
             leg = await opened.enter_async_context(placed)
             try:
-                await first_answered([leg], ringing, early)
+                await first_answered([leg], wanted.ringing, wanted.early)
             except NotAnswered as refused:
                 failure = refused
             else:
