@@ -105,6 +105,7 @@ async def running(
         store = await Store.open(settings.data / "offhook.db", clock=clock)
         opened.push_async_callback(store.aclose)
         account, is_new = await store.ensure_account(settings.auth_id, settings.auth_token)
+        # No task group, as `beside` is one: what cannot be started is to be raised as it is.
         opened.push_async_callback(_stopped, asyncio.create_task(_refresh_tokens(store), name="tokens"))
         hooks = _hooks(settings, store, clock, ids)
         await hooks.start()
@@ -138,20 +139,7 @@ async def running(
         reception = Reception(settings, telephony)
         departures = Departures(service, reception.begin, clock, starts_per_s=settings.calls_per_s)
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
-        stack = Stack(
-            host=settings.sip.host,
-            port=settings.sip.port,
-            public_host=settings.public_address.default,
-            public_networks=settings.public_address.networks,
-            tls=tls,
-            tls_port=settings.sip_tls if tls.server is not None else None,
-            ids=ids,
-            clock=clock,
-            on_invite=reception.take,
-            on_request=telephony.request,
-            hears=telephony.hears,
-            user_agent=USER_AGENT,
-        )
+        stack = _stack(settings, telephony, reception, tls, clock, ids)
         http = HttpServer(
             settings.http,
             ready=lambda: reception.open,
@@ -209,6 +197,23 @@ async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _stack(settings: Settings, telephony: Telephony, reception: Reception, tls: Tls, clock: Clock, ids: Ids) -> Stack:
+    return Stack(
+        host=settings.sip.host,
+        port=settings.sip.port,
+        public_host=settings.public_address.default,
+        public_networks=settings.public_address.networks,
+        tls=tls,
+        tls_port=settings.sip_tls if tls.server is not None else None,
+        ids=ids,
+        clock=clock,
+        on_invite=reception.take,
+        on_request=telephony.request,
+        hears=telephony.hears,
+        user_agent=USER_AGENT,
+    )
 
 
 def _certificates(hooks: Hooks) -> Callable[[str], Awaitable[bytes]]:
