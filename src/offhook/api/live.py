@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from offhook.calls import Placement, TooManyCalls
+from offhook.calls import Onward, Placement, TooManyCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,12 @@ class LiveCalls(Protocol):
             TooManyCalls: none was taken.
         """
 
-    def transfer(self, call_uuid: str, url: str, method: str) -> bool:
-        """Let a call go on with another document; false where it is over, or has not been answered by the one called."""
+    def transfer(self, call_uuid: str, *, a_leg: Onward | None, b_leg: Onward | None) -> bool:
+        """Let a party of a call, or both, go on with another document; false where it is over or nobody has answered.
+
+        Raises:
+            NoBLeg: it is connected with no B leg.
+        """
 
 
 class NoLiveCalls:
@@ -71,6 +75,6 @@ class NoLiveCalls:
         """Nobody to place them."""
         raise TooManyCalls("this node places no calls")
 
-    def transfer(self, call_uuid: str, url: str, method: str) -> bool:  # noqa: ARG002
+    def transfer(self, call_uuid: str, *, a_leg: Onward | None, b_leg: Onward | None) -> bool:  # noqa: ARG002
         """Nothing to transfer."""
         return False

@@ -1,7 +1,9 @@
 """Calls: what a call is. The interpreter, one module for each element, routing and closing, over ports that others implement."""
 
+from offhook.calls.b_legs import BLeg
 from offhook.calls.call import Call
 from offhook.calls.departures import Departures, TooManyCalls
+from offhook.calls.onward import NoBLeg, Onward
 from offhook.calls.outbound import DEFAULT_LIMIT_S, RING_S, Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import (
@@ -29,6 +31,7 @@ __all__ = [
     "DEFAULT_LIMIT_S",
     "RING_S",
     "AnyLeg",
+    "BLeg",
     "Call",
     "CallSettings",
     "CallStatus",
@@ -41,6 +44,8 @@ __all__ = [
     "Facts",
     "Hooks",
     "Leg",
+    "NoBLeg",
+    "Onward",
     "Order",
     "Placement",
     "Playback",

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from offhook import causes
 from offhook.audio import Playlist, Track
 from offhook.calls import bookkeeping, parameters, urls
+from offhook.calls.b_legs import BLeg, GoesOn
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Digits, Facts, Hooks, Leg, Playback, Records, Speech
 from offhook.calls.status import CallStatus, unconnected
@@ -68,6 +69,11 @@ class Tools:
     clock: Clock
     ids: Ids
     settings: CallSettings
+    goes_on: GoesOn
+    busy: Callable[[], AbstractContextManager[None]]
+    """As long as the block lasts the node does not stop: there is something that must have its record."""
+    b_legs: dict[str, BLeg] = field(default_factory=dict)
+    """Those that live, by their CallUUID."""
 
 
 Perform = Callable[[Element], Awaitable[Next | None]]
@@ -93,10 +99,12 @@ class Call:
         direction: str = "inbound",
         more: Mapping[str, str] = MappingProxyType({}),
         parent_call_uuid: str | None = None,
+        began_at: datetime | None = None,
     ) -> None:
         """Args:
         leg: of a call that comes in; one that we place has none until it is answered.
         more: what its requests carry beside the standard parameters.
+        began_at: now, unless it has been going on for a while.
         """
         self.facts = facts
         self.direction = direction
@@ -104,7 +112,7 @@ class Call:
         self.application = application
         self.uuid = call_uuid
         self.tools = tools
-        self.began_at: datetime = tools.clock.wall()
+        self.began_at = began_at or tools.clock.wall()
         self.answered_at: datetime | None = None
         self.answered_now: float | None = None
         self.status = CallStatus.RINGING
@@ -125,6 +133,8 @@ class Call:
         """Runs one element; set by the interpreter, for elements that have children to run."""
         self.tail: dict[asyncio.Task[None], None] = {}
         """What runs beside the document, in the order of its beginning."""
+        self.partner: BLeg | None = None
+        """The B leg that it is connected with."""
         self._timeline = timeline
         self._scope = scope
         self._schedule: asyncio.TimerHandle | None = None
@@ -183,10 +193,16 @@ class Call:
         """Whether there is one: always, except for a call of ours that nobody has answered."""
         return self._leg is not None
 
-    def was_answered(self, leg: Leg) -> None:
-        """Somebody has answered a call that we placed."""
+    def was_answered(self, leg: Leg, *, at: datetime | None = None, now: float | None = None) -> None:
+        """Somebody has answered a call that we placed.
+
+        Args:
+            at, now: when, by the wall clock and in loop time; unless it is this moment.
+        """
         self._leg = leg
         self._answered()
+        self.answered_at = at or self.answered_at
+        self.answered_now = self.answered_now if now is None else now
 
     def final_status(self, ending: Ending) -> CallStatus:
         """CallStatus once it is over: of one that came in always ``completed`` (reference ``xml.md`` section 2.6)."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from offhook import causes
 from offhook.calls import keys
-from offhook.calls.call import Call
+from offhook.calls.b_legs import BLeg
+from offhook.calls.call import Call, Tools
 from offhook.calls.ports import Dialler, Leg, Order, Unanswered
 from offhook.causes import Ending
 from offhook.errors import LegGone
@@ -79,6 +80,25 @@ class Parties:
     hops: int = 0
     stir_verification: str = "Not Applicable"
     stir_attestation: str = "Not Applicable"
+
+
+def on_its_own(b_leg: BLeg, tools: Tools, scope: asyncio.TaskGroup) -> Call:
+    """The call that a B leg is from now on: it has left its bridge, and runs documents like any other."""
+    live, leg = b_leg.live, b_leg.leg
+    assert leg is not None
+    headers = {name: value for name, value in leg.facts.custom_headers.items() if name.startswith("X-PH-")}
+    call = Call(
+        Parties(live.from_number, live.to_number, live.to_number, custom_headers=headers, hops=b_leg.a_leg.facts.hops + 1),
+        *(b_leg.a_leg.application, b_leg.timeline, tools),
+        call_uuid=b_leg.uuid,
+        scope=scope,
+        direction="outbound",
+        more={"ALegUUID": b_leg.a_leg.uuid},
+        parent_call_uuid=b_leg.a_leg.uuid,
+        began_at=live.began_at,
+    )
+    call.was_answered(leg, at=b_leg.answered_at, now=b_leg.answered_now)
+    return call
 
 
 class Held:

@@ -11,11 +11,15 @@ from offhook.causes import Ending
 from offhook.errors import LegGone
 
 
-async def until_over(call: Call) -> Ending:
-    """Run the document; a transfer stops it and begins with another. Whatever comes first ends all, and is waited for."""
+async def until_over(call: Call, start: Next | None = None) -> Ending:
+    """Run the document; a transfer stops it and begins with another. Whatever comes first ends all, and is waited for.
+
+    Args:
+        start: the document to begin with; ``None``: the answer URL's.
+    """
     leaving = asyncio.ensure_future(call.leg.ended())
     ordered = asyncio.ensure_future(call.ordered_to_end())
-    following: Next | None = None
+    following = start
     try:
         while call.over is None:
             following = await _until_transferred(call, leaving, ordered, following)

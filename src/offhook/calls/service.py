@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from offhook import causes
-from offhook.calls import bookkeeping, closing, outbound, recovery, running
-from offhook.calls.call import Call, Tools
+from offhook.calls import bookkeeping, closing, onward, outbound, recovery, running
+from offhook.calls.b_legs import BLeg
+from offhook.calls.call import Call, Next, Tools
+from offhook.calls.onward import Onward
 from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
@@ -48,7 +50,7 @@ class Service:
         """
         self.calls: dict[str, Call] = {}
         """Live calls by CallUUID."""
-        self._tools = Tools(hooks, speech, clips, records, dialler, clock, ids, settings)
+        self._tools = Tools(hooks, speech, clips, records, dialler, clock, ids, settings, self._go_on, self._busy)
         self._records = records
         self._directory = directory
         self._sinks = (records.add_event, log_row, *sinks)
@@ -182,6 +184,37 @@ class Service:
         if placement.keys and not rings.keys_sent:
             call.beside(outbound.press(found, placement, call), name="keys")
         return await running.until_over(call)
+
+    @property
+    def b_legs(self) -> Mapping[str, BLeg]:
+        """Live B legs by CallUUID, as long as they belong to a ``Dial``; one that goes its own way is among ``calls``."""
+        return self._tools.b_legs
+
+    def send_onward(self, call_uuid: str, *, a_leg: Onward | None = None, b_leg: Onward | None = None) -> bool:
+        """Let a party of a call, or both, run another document; see ``onward.send``."""
+        return onward.send(self.calls, self.b_legs, call_uuid, a_leg=a_leg, b_leg=b_leg)
+
+    async def _go_on(self, b_leg: BLeg, start: Next) -> Ending:
+        """Run documents on a B leg that the API has sent elsewhere (reference ``api.md`` section 5.5). Its own closing step, its
+        record and its report are those of any B leg.
+        """
+        call: Call | None = None
+        self._tools.b_legs.pop(b_leg.uuid, None)
+        try:
+            async with asyncio.TaskGroup() as scope:
+                call = self.calls[b_leg.uuid] = outbound.on_its_own(b_leg, self._tools, scope)
+                ending = await running.until_over(call, start)
+                for task in list(call.tail):
+                    task.cancel()
+            return ending
+        except Exception as error:
+            log.exception("call %s: a defect of ours ended it", b_leg.uuid)
+            b_leg.timeline.add(Noted(f"a defect of the platform: {_told(error)}", level="error"))
+            return causes.INTERNAL_ERROR.because(_told(error))
+        finally:
+            self.calls.pop(b_leg.uuid, None)
+            if call is not None:
+                call.close()
 
     async def _refuse(self, leg: Leg, ending: Ending, timeline: Timeline, application: Application | None) -> None:
         """A call that nothing runs: a record and a timeline, no web hook."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from offhook import causes
 from offhook.api import RunningCall
-from offhook.calls import Call, Departures, Placement, Service
+from offhook.calls import BLeg, Call, Departures, Onward, Placement, Service
 from offhook.clock import Clock
 
 
@@ -18,8 +19,9 @@ class NodeCalls:
         self._clock = clock
 
     def running(self, auth_id: str) -> Iterable[RunningCall]:
-        """Calls of an account that run, in the order of their beginning; then those that wait, the next first."""
+        """Calls of an account that run, in the order of their beginning; their B legs; those that wait, the next first."""
         calls = [_shown(call) for call in self._service.calls.values() if call.live.auth_id == auth_id]
+        calls += [_shown_leg(leg) for leg in self._service.b_legs.values() if leg.live.auth_id == auth_id]
         return calls + [self._queued(each) for each in self._departures.waiting(auth_id)]
 
     def find(self, call_uuid: str) -> RunningCall | None:
@@ -27,11 +29,18 @@ class NodeCalls:
         call = self._service.calls.get(call_uuid)
         if call is not None:
             return _shown(call)
+        b_leg = self._service.b_legs.get(call_uuid)
+        if b_leg is not None:
+            return _shown_leg(b_leg)
         placement = self._departures.find(call_uuid)
         return None if placement is None else self._queued(placement)
 
     def hang_up(self, call_uuid: str) -> bool:
-        """End a call; false where it is over already."""
+        """End a call, or a B leg alone; false where it is over already."""
+        b_leg = self._service.b_legs.get(call_uuid)
+        if b_leg is not None:
+            b_leg.hang_up(causes.API_CANCEL if b_leg.answered_at is None else causes.API_HANGUP)
+            return True
         call = self._service.calls.get(call_uuid)
         if call is None:
             return self._departures.withdraw(call_uuid)
@@ -44,13 +53,9 @@ class NodeCalls:
         """Place calls; whether any of them has to wait. Raises ``TooManyCalls``."""
         return self._departures.ask(placements)
 
-    def transfer(self, call_uuid: str, url: str, method: str) -> bool:
-        """Let a call go on with another document."""
-        call = self._service.calls.get(call_uuid)
-        if call is None or call.over is not None or not call.has_leg:
-            return False
-        call.transfer(url, method)
-        return True
+    def transfer(self, call_uuid: str, *, a_leg: Onward | None, b_leg: Onward | None) -> bool:
+        """Let a party of a call, or both, go on with another document. Raises ``NoBLeg``."""
+        return self._service.send_onward(call_uuid, a_leg=a_leg, b_leg=b_leg)
 
     def _queued(self, placement: Placement) -> RunningCall:
         parties = placement.parties()
@@ -65,6 +70,19 @@ class NodeCalls:
             request_uuid=placement.request_uuid,
             caller_name=parties.caller_name or "",
         )
+
+
+def _shown_leg(leg: BLeg) -> RunningCall:
+    live = leg.live
+    return RunningCall(
+        call_uuid=leg.uuid,
+        auth_id=live.auth_id,
+        direction=live.direction,
+        from_number=live.from_number,
+        to_number=live.to_number,
+        status="ringing" if leg.answered_at is None else "in-progress",
+        began_at=live.began_at,
+    )
 
 
 def _shown(call: Call) -> RunningCall:

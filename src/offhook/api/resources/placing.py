@@ -11,7 +11,7 @@ from offhook.api.context import Context, Done
 from offhook.api.errors import ApiError, invalid, missing, not_found
 from offhook.api.reading import Ask, Line, Method, Url
 from offhook.api.routes import Route
-from offhook.calls import DEFAULT_LIMIT_S, RING_S, Order, Placement, TooManyCalls
+from offhook.calls import DEFAULT_LIMIT_S, RING_S, NoBLeg, Onward, Order, Placement, TooManyCalls
 from offhook.records import Application
 from offhook.xml import sip_headers
 
@@ -181,17 +181,24 @@ async def _parent(context: Context, ask: MakeCall) -> str | None:
 
 
 async def transfer(context: Context, ask: TransferCall) -> Done:
-    """Let the A leg of a live call drop what it does and go on with another document."""
+    """Let a leg of a live call, or both, drop what they do and go on with another document."""
     running = context.desk.live.find(context.path["call_uuid"].lower())
     if running is None or not await context.reaches(running.auth_id):
         raise not_found("call")
-    if ask.legs != "aleg":
-        raise ApiError(400, "legs should be aleg: B legs cannot be transferred yet")
-    if not ask.aleg_url:
-        raise missing("aleg_url")
-    if not context.desk.live.transfer(running.call_uuid, ask.aleg_url, ask.aleg_method):
-        raise not_found("call")
+    a_leg = _onward("aleg_url", ask.aleg_url, ask.aleg_method) if ask.legs != "bleg" else None
+    b_leg = _onward("bleg_url", ask.bleg_url, ask.bleg_method) if ask.legs != "aleg" else None
+    try:
+        if not context.desk.live.transfer(running.call_uuid, a_leg=a_leg, b_leg=b_leg):
+            raise not_found("call")
+    except NoBLeg as error:
+        raise ApiError(400, str(error)) from None
     return Done("call transfered")
+
+
+def _onward(name: str, url: str | None, method: str) -> Onward:
+    if not url:
+        raise missing(name)
+    return Onward(url, method)
 
 
 ROUTES = (

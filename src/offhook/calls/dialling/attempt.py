@@ -37,7 +37,7 @@ class Attempt:
         self._call = call
         self._reports = Reports(dial, call)
         self._ringback = Ringback(call, dial.dial_music, endless)
-        self._branches = [Branch(target, dial, call, self._ringback, self._told) for target in targets]
+        self._branches = [Branch(target, dial, call, self._ringback, self._told, self._reports.flush) for target in targets]
         self._claimed: asyncio.Future[Branch] = asyncio.get_running_loop().create_future()
         self._left = False
 
@@ -65,15 +65,18 @@ class Attempt:
             ringing.cancel()
             if not over:
                 self._left = True
+                self._part()
                 self._drop(self._why_left())
-            await closing.shielded(self._settle(tasks))
+            await closing.shielded(self._settle())
 
     @property
     def ending(self) -> Ending:
         """How it ended: for the connected leg, else the most telling of all."""
-        connected = [branch.ending for branch in self._branches if branch.connected and branch.ending is not None]
-        if connected:
-            return connected[0]
+        for branch in self._branches:
+            if branch.elsewhere is not None:
+                return causes.API_HANGUP  # of this talk; the leg itself may go on for hours
+            if branch.connected and branch.ending is not None:
+                return branch.ending
         if self._left:
             return causes.CALLER_LEFT
         return most_telling([branch.ending for branch in self._branches if branch.ending is not None])
@@ -114,6 +117,7 @@ class Attempt:
     async def _talk(self, winner: Branch) -> None:
         assert winner.leg is not None
         winner.connected = True
+        self._call.partner = winner
         self._call.note(LegsBridged(winner.uuid))
         self._reports.tell(winner, "connected", self._branches)
 
@@ -121,11 +125,13 @@ class Attempt:
             self._reports.digits(winner, pattern, whose, self._branches)
 
         try:
-            ending = await bridge.talk(self._call, winner.leg, self._dial, matched)
+            ending = await bridge.talk(self._call, winner.leg, self._dial, matched, winner.called_away)
         except LegGone:
             if self._call.leg.gone:
                 raise
             ending = await winner.leg.ended()
+        finally:
+            self._call.partner = None
         winner.finish(ending)
 
     def _told(self, branch: Branch, action: str) -> None:
@@ -135,6 +141,12 @@ class Attempt:
         for branch in self._branches:
             if not branch.answered:
                 branch.drop(causes.RANG_OUT)
+
+    def _part(self) -> None:
+        """A leg that was sent elsewhere goes its own way, also where the A leg leaves in the same moment."""
+        for branch in self._branches:
+            if branch.elsewhere is not None:
+                branch.finish(None)
 
     def _drop(self, ending: Ending, but: Branch | None = None) -> None:
         for branch in self._branches:
@@ -150,8 +162,9 @@ class Attempt:
             return causes.CALLER_LEFT
         return causes.API_CANCEL if over.source is Source.API else over
 
-    async def _settle(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _settle(self) -> None:
+        for branch in self._branches:
+            await branch.settled.wait()
         await self._reports.flush()
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from offhook import causes
 from offhook.audio import Playlist
 from offhook.calls import bookkeeping, closing, keys, parameters, sound_documents
-from offhook.calls.call import Call
+from offhook.calls.call import Call, Next
 from offhook.calls.dialling.ringback import Ringback
 from offhook.calls.dialling.targets import Target
-from offhook.calls.ports import AnyLeg, Digits, Unanswered
+from offhook.calls.ports import AnyLeg, Digits, Leg, Unanswered
 from offhook.calls.status import CallStatus, unconnected
+from offhook.calls.timeline import Timeline
 from offhook.causes import Ending
 from offhook.errors import LegGone
 from offhook.events import CallArrived, DigitsSent, LegEnded, LegPlaced
@@ -24,6 +26,7 @@ from offhook.xml import Dial
 
 log = logging.getLogger(__name__)
 
+Flush = Callable[[], Coroutine[Any, Any, None]]
 Tell = Callable[["Branch", str], None]
 """Reports an event of a leg to ``callbackUrl``: ``answer`` or ``hangup``."""
 
@@ -31,26 +34,35 @@ Tell = Callable[["Branch", str], None]
 class Branch:
     """One target of a ``Dial``.
 
-    ``run`` never fails: however it goes there is one ending, one record, and one ``hangup`` report.
+    ``run`` never fails: however it goes there is one ending, one record, and one ``hangup`` report. A leg that is sent elsewhere
+    by the API outlives its ``Dial``, and perhaps the A leg.
     """
 
-    def __init__(self, target: Target, dial: Dial, call: Call, ringback: Ringback, tell: Tell) -> None:
+    def __init__(self, target: Target, dial: Dial, call: Call, ringback: Ringback, tell: Tell, flush: Flush) -> None:
         """Args:
         tell: reports ``answer`` and ``hangup``.
+        flush: waits until what was reported is in the outbox.
         """
         self.target = target
         self.uuid = call.tools.ids.call_uuid()
-        self.leg: AnyLeg | None = None
+        self.leg: Leg | None = None
         self.rang = self.connected = False
         self.answered_at: datetime | None = None
         self.duration_s = 0
         self.ending: Ending | None = None
         """How it ended; the first that is known counts."""
+        self.elsewhere: Next | None = None
+        """The document that it leaves its bridge for."""
+        self.settled = asyncio.Event()
+        """The ``Dial`` has no more to do with it: it is over, or goes its own way."""
         self._dial = dial
         self._call = call
         self._ringback = ringback
         self._tell = tell
-        self._answered_now = 0.0
+        self._flush = flush
+        self._called_away = asyncio.Event()
+        self.answered_now = 0.0
+        """Loop time."""
         self._keys_sent = False
         self._early_keys: asyncio.Task[None] | None = None
         self._finished = asyncio.Event()
@@ -69,24 +81,70 @@ class Branch:
         Args:
             claim: asked when the leg could be connected; whether it is the one that will be.
         """
-        self._task = asyncio.create_task(self._run(claim), name=f"leg {self.target.position} of {self._call.uuid}")
+        self._task = asyncio.create_task(self._counted(claim), name=f"leg {self.target.position} of {self._call.uuid}")
         return self._task
 
-    def finish(self, ending: Ending) -> None:
-        """The talk is over: hang up, or nothing where it has left."""
+    def finish(self, ending: Ending | None) -> None:
+        """The talk is over: hang up, or nothing where it has left.
+
+        Args:
+            ending: why; ``None``: it was called away, and knows itself.
+        """
         self.ending = self.ending or ending
         self._finished.set()
 
     def drop(self, ending: Ending) -> None:
-        """Cancel it, or hang up, wherever it is."""
-        if self._task is not None and not self._task.done() and self.ending is None:
+        """Cancel it, or hang up, wherever it is; but for one that goes its own way."""
+        if self._task is not None and not self.settled.is_set() and self.ending is None and self.elsewhere is None:
             self.ending = ending
             self._task.cancel()
 
+    # -- what the API asks of it, see ``BLeg`` ---------------------------------------------------------------------
+
+    @property
+    def a_leg(self) -> Call:
+        """The call whose ``Dial`` has placed it."""
+        return self._call
+
+    @property
+    def timeline(self) -> Timeline:
+        """Its own."""
+        return self._timeline
+
+    @property
+    def talks(self) -> bool:
+        """Whether it is connected with the A leg now."""
+        return self._call.partner is self
+
+    def hang_up(self, ending: Ending) -> None:
+        """End it, wherever it is."""
+        if not self.talks:
+            self.drop(ending)
+        elif self.elsewhere is None and self.ending is None:
+            self.ending = ending
+            self._called_away.set()
+
+    def go_elsewhere(self, following: Next) -> bool:
+        """Leave the bridge and run a document; false where it is not connected."""
+        if not self.talks or self.leg is None or self.leg.gone or self.ending is not None:
+            return False
+        self.elsewhere = following
+        self._called_away.set()
+        return True
+
+    async def called_away(self) -> None:
+        """Wait until the API has hung it up or sent it elsewhere."""
+        await self._called_away.wait()
+
     # -- its life --------------------------------------------------------------------------------------------------
+
+    async def _counted(self, claim: Callable[[Branch], bool]) -> None:
+        with self._call.tools.busy():
+            await self._run(claim)
 
     async def _run(self, claim: Callable[[Branch], bool]) -> None:
         self._call.tools.records.begin(self.live)
+        self._call.tools.b_legs[self.uuid] = self
         self._timeline.add(CallArrived(self.live.from_number, self.live.to_number, "outbound"))
         self._call.note(LegPlaced(self.uuid, self.live.to_number, self.target.position))
         try:
@@ -103,7 +161,9 @@ class Branch:
             log.exception("call %s: a B leg met a defect of ours", self._call.uuid)
             self.ending = self.ending or causes.INTERNAL_ERROR.because(repr(error))
         finally:
+            self._call.tools.b_legs.pop(self.uuid, None)
             await closing.shielded(self._close(self.ending or causes.INTERNAL_ERROR))
+            self.settled.set()
 
     async def _live(self, claim: Callable[[Branch], bool]) -> None:
         dialling = self._call.tools.dialler.dialling(
@@ -112,12 +172,15 @@ class Branch:
         try:
             async with dialling as leg:
                 self.leg = leg
-                self.answered_at, self._answered_now = self._call.tools.clock.wall(), self._call.tools.clock.now()
+                self.answered_at, self.answered_now = self._call.tools.clock.wall(), self._call.tools.clock.now()
                 try:
                     self._tell(self, "answer")
                     await self._talk(leg, claim)
+                    if self.elsewhere is not None:
+                        self.settled.set()
+                        self.ending = await self._call.tools.goes_on(self, self.elsewhere)
                 finally:
-                    self.duration_s = int(self._call.tools.clock.now() - self._answered_now)
+                    self.duration_s = int(self._call.tools.clock.now() - self.answered_now)
                     leg.release(self.ending or causes.INTERNAL_ERROR)
                     await closing.shielded(closing.measure(leg, self._timeline.add, self.uuid))
         finally:
@@ -207,6 +270,8 @@ class Branch:
         )
         self._tell(self, "hangup")
         await closing.write(tools.records, bookkeeping.record_of(self.live, outcome), None)
+        if self.elsewhere is not None:
+            await self._flush()  # nobody else waits for it any more
 
     def report(self) -> dict[str, str]:
         """What its ``hangup`` report says of the end (section 9.7)."""

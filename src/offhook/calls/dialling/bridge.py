@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from typing import Any
 
 from offhook import causes
 from offhook.audio import Digit, Playlist
@@ -20,6 +21,9 @@ from offhook.xml import Dial
 LONGEST_S = 86_400
 PAUSE_S = 2.0
 """After so long without a key the next one begins a new row."""
+
+CALLED_AWAY = 6
+"""Its place among what ends a talk."""
 
 Matched = Callable[[str, str], None]
 """Is told which pattern was pressed, and by whom: ``ALeg`` or ``BLeg``."""
@@ -54,11 +58,16 @@ class Patterns:
         return found
 
 
-async def talk(call: Call, other: AnyLeg, dial: Dial, matched: Matched) -> Ending:
+async def talk(
+    call: Call, other: AnyLeg, dial: Dial, matched: Matched, called_away: Callable[[], Coroutine[Any, Any, None]]
+) -> Ending | None:
     """Bridge the call with a leg until that leaves, the time is over, or the caller presses ``*`` where that is meant to end it.
 
+    Args:
+        called_away: returns when the API wants something else of the B leg.
+
     Returns:
-        How it ended for the B leg. That the A leg leaves is for the caller of this to notice.
+        How it ended for the B leg; ``None`` where it was called away. That the A leg leaves is for the caller of this to notice.
 
     Raises:
         LegGone: one of them had left before it began.
@@ -74,11 +83,14 @@ async def talk(call: Call, other: AnyLeg, dial: Dial, matched: Matched) -> Endin
             _keys(b_keys, call.leg, "BLeg", b_patterns, matched, call, star=False),
             _music_on_hold(call.leg, other, call),
             _music_on_hold(other, call.leg, call),
+            called_away(),
         )
     if over == 0:
         return await other.ended()
     if over == 1:
         return causes.CALLER_HUNG_UP.because("the caller pressed *")
+    if over == CALLED_AWAY:
+        return None
     return causes.TIME_LIMIT.because(f"connected for {limit_s} s")
 
 
