@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from offhook import causes
 from offhook.calls import NoBLeg, Onward
 from offhook.calls.b_legs import BLeg
 from offhook.records import CallRecord
@@ -133,7 +132,7 @@ async def test_a_leg_that_rings_runs_nothing(world: World) -> None:
     assert not world.service.send_onward(leg.uuid, a_leg=THERE)
     with pytest.raises(NoBLeg):
         world.service.send_onward(call.uuid, b_leg=THERE)
-    leg.hang_up(causes.API_CANCEL)
+    leg.end_by_api()
     await world.sleep(2)
     assert record_of(world, leg).call_status == "cancel"
     assert call.heard == ["speech: Behind"]
@@ -142,7 +141,7 @@ async def test_a_leg_that_rings_runs_nothing(world: World) -> None:
 @in_world()
 async def test_the_b_leg_is_hung_up_and_the_a_leg_goes_on(world: World) -> None:
     call, leg = await connected(world)
-    leg.hang_up(causes.API_HANGUP)
+    leg.end_by_api()
     await world.sleep(2)
     assert world.exchange.leg(ALICE).signals == ["BYE"]
     assert call.heard == ["speech: Behind"]

@@ -5,6 +5,7 @@ Times lie on a coarse grid, so that things coincide all the time; the seed decid
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 from collections import Counter
@@ -12,6 +13,7 @@ from collections import Counter
 import pytest
 
 from offhook import causes
+from offhook.calls import NoBLeg, Onward
 from offhook.testing import Answers, Dialled, Page, Refuses, World, run
 
 RUNS = 10_000 if os.environ.get("OFFHOOK_LOAD") == "full" else 1_500
@@ -44,7 +46,24 @@ def document(dice: random.Random) -> str:
     return dice.choice(["", "", '<Hangup schedule="2"/>']) + dials
 
 
-async def scene(seed: int, met: Counter[str]) -> None:
+async def meddle(world: World, call: Dialled, dice: random.Random) -> None:
+    """The API sends legs elsewhere and hangs them up, whatever they are doing."""
+    pages = ["", '<Wait length="1"/>', f"<Dial timeLimit='2' callbackUrl='cb'><Number>{PEOPLE[2]}</Number></Dial>", "<Hangup/>"]
+    for name in ("here", "there"):
+        world.serve({name: Page(dice.choice(pages), takes_s=dice.choice([0.0, 0.5]))})
+    for _ in range(dice.randint(1, 3)):
+        await world.sleep(dice.choice(GRID))
+        known = [call.uuid, *world.service.calls, *world.service.b_legs]
+        here = Onward("https://app.example/here") if dice.random() < 0.5 else None
+        there = Onward("https://app.example/there") if here is None or dice.random() < 0.5 else None
+        with contextlib.suppress(NoBLeg):
+            world.service.send_onward(dice.choice(known), a_leg=here, b_leg=there)
+        for leg in list(world.service.b_legs.values()):
+            if dice.random() < 0.1:
+                leg.end_by_api()
+
+
+async def scene(seed: int, met: Counter[str], *, meddled: bool = False) -> None:
     dice = random.Random(seed)
     async with World(seed=seed) as world:
         for each in PEOPLE:
@@ -63,9 +82,15 @@ async def scene(seed: int, met: Counter[str]) -> None:
             await world.sleep(dice.choice([*GRID, 3.0]))
             if world.service.calls:
                 call.running.hang_up(causes.API_HANGUP)
+        if meddled:
+            await meddle(world, call, dice)
         await call.over()
         await world.sleep(10)
-        check(world, call, met)
+        if meddled:
+            await world.service.drain(30)
+            check_every_leg(world, met)
+        else:
+            check(world, call, met)
 
 
 def check(world: World, call: Dialled, met: Counter[str]) -> None:
@@ -94,13 +119,40 @@ def check(world: World, call: Dialled, met: Counter[str]) -> None:
     met.update("action " + each["DialStatus"] for each in asked.asked("action"))
 
 
-@pytest.mark.parametrize("part", range(10))
-def test_every_leg_ends_once(part: int) -> None:
-    met: Counter[str] = Counter()
+def check_every_leg(world: World, met: Counter[str]) -> None:
+    """Whatever was sent where: each leg has one record, and each that was reported has one report of its end."""
+    records = world.ledger.records
+    placed = {str(row.facts["leg_uuid"]) for row in world.ledger.rows if row.kind == "leg-placed"}
+    assert sorted(each.call_uuid for each in records if each.parent_call_uuid) == sorted(placed)
+    told = Counter(each["DialBLegUUID"] for each in world.customer.asked("callback") if each["DialAction"] == "hangup")
+    assert sum(told.values()) == len(placed)
+    assert all(count == 1 for uuid, count in told.items() if uuid), told
+    assert len(world.customer.asked("hangup")) == 1
+    assert not world.ledger.live
+    assert not world.service.b_legs
+    assert 5010 not in {each.hangup_cause_code for each in records}
+    met.update(str(each.hangup_cause_code) for each in records if each.parent_call_uuid)
+    met.update("transfer" for _ in world.customer.asked("transfer"))
+
+
+def play(part: int, met: Counter[str], **how: bool) -> None:
     for seed in range(part * RUNS // 10, (part + 1) * RUNS // 10):
         try:
-            run(scene(seed, met))
+            run(scene(seed, met, **how))
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise
+
+
+@pytest.mark.parametrize("part", range(10))
+def test_every_leg_ends_once(part: int) -> None:
+    met: Counter[str] = Counter()
+    play(part, met)
     assert {"1000", "4000", "6000", "6010", "9000", "9110", "3010", "action completed", "action cancel"} <= set(met), met
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_legs_that_are_sent_elsewhere(part: int) -> None:
+    met: Counter[str] = Counter()
+    play(part, met, meddled=True)
+    assert {"transfer", "4000", "4010"} <= set(met), met

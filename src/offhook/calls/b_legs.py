@@ -35,7 +35,7 @@ class BLeg(Protocol):
     def timeline(self) -> Timeline:
         """Its own."""
 
-    def hang_up(self, ending: Ending) -> None:
+    def end_by_api(self) -> None:
         """End it, wherever it is. The A leg goes on behind its ``Dial`` unless there are other legs."""
 
     def go_elsewhere(self, following: Next) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from offhook import causes
 from offhook.api import RunningCall
 from offhook.calls import BLeg, Call, Departures, Onward, Placement, Service
 from offhook.clock import Clock
@@ -39,7 +38,7 @@ class NodeCalls:
         """End a call, or a B leg alone; false where it is over already."""
         b_leg = self._service.b_legs.get(call_uuid)
         if b_leg is not None:
-            b_leg.hang_up(causes.API_CANCEL if b_leg.answered_at is None else causes.API_HANGUP)
+            b_leg.end_by_api()
             return True
         call = self._service.calls.get(call_uuid)
         if call is None:

@@ -116,6 +116,8 @@ class Attempt:
 
     async def _talk(self, winner: Branch) -> None:
         assert winner.leg is not None
+        if winner.ending is not None:  # the API has hung it up between its answer and this
+            return
         winner.connected = True
         self._call.partner = winner
         self._call.note(LegsBridged(winner.uuid))
@@ -129,7 +131,7 @@ class Attempt:
         except LegGone:
             if self._call.leg.gone:
                 raise
-            ending = await winner.leg.ended()
+            ending = winner.ending or await winner.leg.ended()
         finally:
             self._call.partner = None
         winner.finish(ending)
@@ -143,9 +145,9 @@ class Attempt:
                 branch.drop(causes.RANG_OUT)
 
     def _part(self) -> None:
-        """A leg that was sent elsewhere goes its own way, also where the A leg leaves in the same moment."""
+        """A leg that the API has called away goes its own way, also where the A leg leaves in the same moment."""
         for branch in self._branches:
-            if branch.elsewhere is not None:
+            if branch.is_called_away:
                 branch.finish(None)
 
     def _drop(self, ending: Ending, but: Branch | None = None) -> None:

@@ -116,12 +116,12 @@ class Branch:
         """Whether it is connected with the A leg now."""
         return self._call.partner is self
 
-    def hang_up(self, ending: Ending) -> None:
-        """End it, wherever it is."""
+    def end_by_api(self) -> None:
+        """End it, wherever it is: hung up where it talks, else called off."""
         if not self.talks:
-            self.drop(ending)
+            self.drop(causes.API_CANCEL)
         elif self.elsewhere is None and self.ending is None:
-            self.ending = ending
+            self.ending = causes.API_HANGUP
             self._called_away.set()
 
     def go_elsewhere(self, following: Next) -> bool:
@@ -131,6 +131,11 @@ class Branch:
         self.elsewhere = following
         self._called_away.set()
         return True
+
+    @property
+    def is_called_away(self) -> bool:
+        """Whether the API has hung it up or sent it elsewhere while it talked."""
+        return self._called_away.is_set()
 
     async def called_away(self) -> None:
         """Wait until the API has hung it up or sent it elsewhere."""
