@@ -296,6 +296,11 @@ class Settings:
         _seconds, 60.0, "A call whose caller sends no audio for so long is ended, in seconds; 0 turns that off."
     )
     max_calls: int = _setting(int, 2000, "Calls at a time; more are refused with 503.")
+    account_calls: int = _setting(
+        _count,
+        0,
+        "Calls that an account may have at once, in and out; more are refused: 403 by the API, busy for callers. 0: no limit.",
+    )
     calls_per_s: float = _setting(_rate, 2.0, "Calls that are placed a second for each account; more wait in line.")
     log_level: str = _setting(_level, "info", "`debug`, `info`, `warning` or `error`.")
 

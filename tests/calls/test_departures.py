@@ -95,3 +95,20 @@ async def test_a_node_that_stops_withdraws_what_waits(world: World) -> None:
     await world.sleep(30)
     assert len(world.ledger.records) == 3
     assert len(world.exchange.placed) == 1
+
+
+@in_world(max_calls=2)
+async def test_callers_find_it_busy_beyond_the_limit_of_the_account(world: World) -> None:
+    departures = line(world, starts_per_s=100.0, most=2)
+    first = await world.dial_in('<Wait length="20"/>')
+    departures.ask(calls(world, 1))
+    await world.sleep(1)
+    with pytest.raises(TooManyCalls, match="has 2 calls and may have 2"):
+        departures.ask(calls(world, 1))
+    second = await world.dial_in('<Wait length="20"/>')
+    record = await second.over()
+    assert (record.hangup_cause_code, record.hangup_cause, second.signals) == (5030, "CALL_REJECTED", ["486"])
+    first.hang_up()
+    await world.sleep(1)
+    third = await world.dial_in("<Hangup/>")
+    assert (await third.over()).hangup_cause_code == 4000

@@ -34,6 +34,9 @@ class Places(Protocol):
     async def place(self, placement: Placement) -> None:
         """Place it and run it until its record is written."""
 
+    def inbound(self, auth_id: str) -> int:
+        """How many calls of an account have come in and run now."""
+
     async def withdraw(self, placement: Placement, ending: Ending) -> None:
         """A record and a hangup request for one that was never placed."""
 
@@ -56,7 +59,7 @@ class Departures:
         places: places them.
         begin: makes the task of each.
         starts_per_s: of each account (reference ``api.md`` section 1.1).
-        most: calls of an account at once; ``None``: as many as the node takes.
+        most: calls of an account at once, those that came in among them; ``None``: as many as the node takes.
     """
 
     def __init__(self, places: Places, begin: Begin, clock: Clock, *, starts_per_s: float = 2.0, most: int | None = None) -> None:
@@ -77,9 +80,12 @@ class Departures:
         Raises:
             TooManyCalls: none was taken.
         """
-        line = self._lines.setdefault(placements[0].application.auth_id, _Line())
-        if self._most is not None and line.running + len(line.waiting) + len(placements) > self._most:
-            raise TooManyCalls(f"the account has {line.running + len(line.waiting)} calls and may have {self._most}")
+        auth_id = placements[0].application.auth_id
+        line = self._lines.setdefault(auth_id, _Line())
+        if self._most is not None:
+            there = line.running + len(line.waiting) + self._places.inbound(auth_id)
+            if there + len(placements) > self._most:
+                raise TooManyCalls(f"the account has {there} calls and may have {self._most}")
         if len(line.waiting) + len(placements) > MOST_WAITING:
             raise TooManyCalls(f"{len(line.waiting)} calls of the account wait already")
         for placement in placements:

@@ -19,6 +19,8 @@ class CallSettings:
     """Without a hangup URL the answer URL gets the hangup request (reference ``callbacks.md`` section 4.5)."""
     nearest_voice: bool = True
     """A ``Speak`` whose voice is unknown is spoken with the nearest; else its document is invalid (``xml.md`` section 1.6)."""
+    max_calls: int | None = None
+    """Calls of one account at once, in and out; B legs do not count. ``None``: as many as the node takes."""
     max_dial_targets: int = 10
     """Legs that one ``Dial`` may call at once; the others are refused with 1020 (``xml.md`` section 9.2)."""
     max_fetches: int = 1000

@@ -86,7 +86,7 @@ class Service:
         facts, name = leg.facts, application.name if application is not None else ""
         timeline.add(CallArrived(facts.from_number, facts.to_number, "inbound", facts.source, name, facts.sip_call_id))
         leg.observe = timeline.add
-        refusal = failure or leg.unusable
+        refusal = failure or leg.unusable or self._too_many(application)
         if application is None or refusal is not None:
             refusal = refusal or causes.UNKNOWN_NUMBER.because(_nobody(facts.to_user))
             await closing.shielded(self._refuse(leg, refusal, timeline, application))
@@ -100,6 +100,19 @@ class Service:
         except Exception as error:
             log.exception("the application of %r could not be looked up", facts.to_user)
             return None, causes.INTERNAL_ERROR.because(f"the number could not be looked up: {error!r}")
+
+    def inbound(self, auth_id: str) -> int:
+        """How many calls of an account have come in and run now."""
+        return sum(call.live.auth_id == auth_id and call.direction == "inbound" for call in self.calls.values())
+
+    def _too_many(self, application: Application | None) -> Ending | None:
+        most = self._tools.settings.max_calls
+        if most is None or application is None:
+            return None
+        live = sum(call.live.auth_id == application.auth_id for call in self.calls.values())
+        if live < most:
+            return None
+        return causes.TOO_MANY_CALLS.because(f"the account has {live} calls and may have {most}")
 
     async def _run(self, leg: Leg, application: Application, timeline: Timeline, call_uuid: str) -> None:
         ending = CANCELLED

@@ -137,7 +137,9 @@ async def running(
         if recovered:
             log.warning("%d call(s) ran when the last node died; they have records now", recovered)
         reception = Reception(settings, telephony)
-        departures = Departures(service, reception.begin, clock, starts_per_s=settings.calls_per_s)
+        departures = Departures(
+            service, reception.begin, clock, starts_per_s=settings.calls_per_s, most=settings.account_calls or None
+        )
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = _stack(settings, telephony, reception, tls, clock, ids)
         http = HttpServer(
@@ -277,4 +279,5 @@ def _call_settings(settings: Settings, account: Account) -> CallSettings:
         default=default,
         hangup_defaults_to_answer=settings.hangup_defaults_to_answer,
         nearest_voice=settings.nearest_voice,
+        max_calls=settings.account_calls or None,
     )
