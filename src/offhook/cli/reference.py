@@ -24,12 +24,11 @@ def markdown() -> str:
 
 def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     """Every command that can be run, groups left out."""
-    inside = getattr(command, "commands", None)
-    if inside is None:
+    if not hasattr(command, "list_commands"):
         yield path, command
         return
-    for name, each in inside.items():
-        yield from _commands(f"{path} {name}", each)
+    for name in command.list_commands(None):
+        yield from _commands(f"{path} {name}", command.get_command(None, name))
 
 
 def _section(path: str, command: Any) -> str:
