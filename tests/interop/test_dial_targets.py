@@ -154,3 +154,28 @@ def test_a_far_end_that_does_not_answer_our_credentials(
     [done], [told] = _customer.wait_for("/done"), _customer.wait_for("/told")
     assert (done["DialStatus"], done["DialHangupCause"]) == ("timeout", "sip_auth_timeout")
     assert (told["DialBLegHangupCauseCode"], told["DialBLegHangupCauseName"]) == ("4250", "sip_auth_timeout")
+
+
+def test_an_address_may_send_us_on(other_node: NodeProcess, _customer: Customer, somebody: Callable[..., Callee]) -> None:
+    last = somebody("last")
+    busy = somebody("busy", "486", "ack")
+    elsewhere = f"302:<{last.user}>;q=0.2,<{busy.user}>;q=0.8"
+    first = somebody("first", elsewhere, "ack")
+    _customer.says("/answer", document(f'<Dial action="/done"><User>{first.user}</User></Dial>'))
+    _customer.says("/done", document("<Hangup/>"))
+    call(other_node.uri(), limit_s=60)
+    [done] = _customer.wait_for("/done", timeout_s=60)
+    assert (done["DialStatus"], done["DialRingStatus"]) == ("completed", "true")
+    assert [len(each.invites()) for each in (first, busy, last)] == [1, 1, 1]
+    assert [each.troubles() for each in (first, busy, last)] == ["", "", ""]
+
+
+def test_an_address_that_sends_us_on_and_on(
+    other_node: NodeProcess, _customer: Customer, somebody: Callable[..., Callee]
+) -> None:
+    fickle = somebody("fickle", "302:<sip:[call_number]@[local_ip]:[local_port]>", "ack")
+    _customer.says("/answer", document(f'<Dial action="/done"><User>{fickle.user}</User></Dial>'))
+    _customer.says("/done", document("<Hangup/>"))
+    call(other_node.uri(), limit_s=60)
+    [done] = _customer.wait_for("/done", timeout_s=60)
+    assert (done["DialStatus"], len(fickle.invites())) == ("no-answer", 6)

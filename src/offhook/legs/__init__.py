@@ -7,6 +7,7 @@ freed at its end.
 from __future__ import annotations
 
 from offhook.legs import offer_answer
+from offhook.legs.addresses import dialling_address
 from offhook.legs.contacts import dialling_endpoint, first_answered
 from offhook.legs.facts import LegFacts
 from offhook.legs.incoming import IncomingLeg
@@ -32,6 +33,7 @@ __all__ = [
     "Terms",
     "accepting",
     "dialling",
+    "dialling_address",
     "dialling_endpoint",
     "dialling_number",
     "first_answered",

@@ -19,7 +19,7 @@ from offhook.legs import (
     OutgoingLeg,
     Secrecy,
     Terms,
-    dialling,
+    dialling_address,
     dialling_endpoint,
     dialling_number,
     first_answered,
@@ -170,7 +170,7 @@ class Dialler:
         order = wanted.order
         caller, privacy = self._caller(order, wanted.stack.advertised_host(target.host))
         credentials = Credentials(order.username, order.password) if order.username and order.password else None
-        placed = dialling(
+        placed = dialling_address(
             *(wanted.stack, wanted.media, target),
             ids=self._ids,
             caller=caller,
@@ -178,8 +178,10 @@ class Dialler:
             credentials=credentials,
             observe=wanted.observe,
             terms=self._terms,
+            ringing=wanted.ringing,
+            early=wanted.early,
         )
-        async with self._answered(placed, wanted) as leg:
+        async with placed as leg:
             yield leg
 
     @asynccontextmanager

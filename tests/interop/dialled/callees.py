@@ -19,6 +19,7 @@ a=rtpmap:0 PCMU/8000
 a=rtpmap:101 telephone-event/8000
 """
 _CHALLENGE = 'Proxy-Authenticate: Digest realm="far", nonce="n{}", algorithm=MD5, qop="auth"\n'
+_CONTACT = "Contact: <sip:callee@[local_ip]:[local_port]>"
 _REPLY = """SIP/2.0 {status}
 [last_Via:]
 [last_From:]
@@ -45,9 +46,10 @@ SILENT_PORT = 15_500
 def scenario(*steps: str) -> str:
     """A scenario of sipp.
 
-    Steps: ``180`` … ``603`` answer the INVITE (``200`` and ``183`` with a description), ``407`` challenges, ``ack`` awaits the
-    ACK, ``again`` the INVITE with credentials, ``cancelled`` a CANCEL (answered, and 487), ``bye?`` a BYE from us, ``bye`` hangs
-    up, ``key:1`` an INFO with a key, ``late:1`` one that finds no call any more, ``wait:500`` so many ms.
+    Steps: ``180`` … ``603`` answer the INVITE (``200`` and ``183`` with a description), ``407`` challenges, ``302:<sip:…>`` sends
+    elsewhere, ``ack`` awaits the ACK, ``again`` the INVITE with credentials, ``cancelled`` a CANCEL (answered, and 487), ``bye?``
+    a BYE from us, ``bye`` hangs up, ``key:1`` an INFO with a key, ``late:1`` one that finds no call any more, ``wait:500`` so
+    many ms.
     """
     parts = [_invited()]
     parts += [_step(position, step) for position, step in enumerate(steps, 2)]
@@ -66,7 +68,8 @@ def _step(position: int, step: str) -> str:
         more = "Content-Type: application/sdp\n" if described else ""
         more += _CHALLENGE.format(position) if name == "407" else ""
         body = _SDP.format(port=SILENT_PORT) if described else ""
-        return _send(_REPLY.format(status=f"{name} Told", more=more) + body, resent=int(name) >= 200)
+        reply = _REPLY.format(status=f"{name} Told", more=more)
+        return _send((reply.replace(_CONTACT, f"Contact: {value}") if value else reply) + body, resent=int(name) >= 200)
     match name:
         case "ack":
             return '<recv request="ACK"/>'
