@@ -121,6 +121,14 @@ class AnyLeg(Protocol):
     def play(self, playlist: Playlist, *, stop_on_key: bool = False) -> Playback:
         """Play, instead of what is playing now. Raises ``LegGone``."""
 
+    def play_over(self, playlist: Playlist, *, mix: bool, limit_ms: int | None = None) -> Playback:
+        """Play over all that the party hears, which goes on, and beside what is played over it already. Raises ``LegGone``.
+
+        Args:
+            mix: false: the party hears nothing else meanwhile.
+            limit_ms: it is finished after so long.
+        """
+
     def listen(self) -> AbstractContextManager[Digits]:
         """Keys from now on. Raises ``LegGone``."""
 

@@ -142,6 +142,14 @@ class Leg:
         """
         return self._audio().play(playlist, stop_on_key=stop_on_key)
 
+    def play_over(self, playlist: Playlist, *, mix: bool, limit_ms: int | None = None) -> Playback:
+        """Play over all that this party hears, which goes on: mixed with it or, without ``mix``, instead of it.
+
+        Raises:
+            LegGone: the leg is over, or there is no audio path yet.
+        """
+        return self._audio().play_over(playlist, mix=mix, limit_ms=limit_ms)
+
     def listen(self) -> AbstractContextManager[Digits]:
         """The keys that this party presses from now on."""
         return self._audio().listen()

@@ -167,15 +167,21 @@ class Channel:
             playlist: what to play, without gaps.
             stop_on_key: end as ``KEY`` in the very tick in which a key is heard.
         """
-        number = self._media.next_number()
-        tracks = tuple(wire.Track(tuple(_sound(sound) for sound in track.sounds), track.times) for track in playlist.tracks)
-        playback = Playback(self, number, wire.Play(self.number, number, tracks, stop_on_key), self._media.now())
-        if self._closed:
-            playback.end(PlaybackEnded(PlaybackEnd.GONE, 0))
-            return playback
-        self._playbacks[number] = self._playback = playback
-        self.tell(playback.resumed())
+        playback = self._begin(wire.Play(self.number, self._media.next_number(), _tracks(playlist), stop_on_key))
+        if not self._closed:
+            self._playback = playback
         return playback
+
+    def play_over(self, playlist: Playlist, *, mix: bool, limit_ms: int | None = None) -> Playback:
+        """Play this over all that the leg's party hears, its playlist and its room, which go on; beside what is played over
+        them already. What is recorded as ``sent`` has it too.
+
+        Args:
+            mix: false: nothing else is heard meanwhile.
+            limit_ms: it ends as ``FINISHED`` after so long.
+        """
+        number = self._media.next_number()
+        return self._begin(wire.Play(self.number, number, _tracks(playlist), stop_on_key=False, mix=mix, limit_ms=limit_ms))
 
     @contextmanager
     def listen(self) -> Iterator[Digits]:
@@ -325,10 +331,10 @@ class Channel:
     def wishes(self) -> Iterator[wire.Command]:
         """Everything that a new engine has to know to go on where the old one died."""
         for number, playback in list(self._playbacks.items()):
-            if playback is not self._playback or playback.stopping:  # its end was not told any more
+            if playback.stopping or not (playback is self._playback or playback.over_all):  # its end was not told any more
                 self._playback_over(number, PlaybackEnded(PlaybackEnd.STOPPED, playback.position_ms))
-        if self._playback is not None:
-            yield self._playback.resumed()
+            else:
+                yield playback.resumed()
         yield from (wish for wish in (self._place, self._gain) if wish is not None)
         yield from (wire.Route(self.number, other, heard) for other, heard in self._routes.items())
         yield from (wire.OpenTap(self.number, tap.number, tap.what) for tap in self._taps.values())
@@ -403,6 +409,15 @@ class Channel:
     def _metering(self) -> wire.MeterLevel:
         return wire.MeterLevel(self.number, min(self._meters.values(), default=0))
 
+    def _begin(self, command: wire.Play) -> Playback:
+        playback = Playback(self, command.playback, command, self._media.now())
+        if self._closed:
+            playback.end(PlaybackEnded(PlaybackEnd.GONE, 0))
+        else:
+            self._playbacks[command.playback] = playback
+            self.tell(command)
+        return playback
+
     def _playback_over(self, number: int, ended: PlaybackEnded) -> None:
         playback = self._playbacks.pop(number, None)
         if playback is not None:
@@ -444,6 +459,10 @@ class Channel:
             raise
         finally:
             del self._requests[request]
+
+
+def _tracks(playlist: Playlist) -> tuple[wire.Track, ...]:
+    return tuple(wire.Track(tuple(_sound(sound) for sound in track.sounds), track.times) for track in playlist.tracks)
 
 
 def _sound(sound: Sound) -> wire.Sound:

@@ -50,6 +50,11 @@ class Playback:
             self._channel.tell(wire.StopPlaying(self._channel.number, self.number))
 
     @property
+    def over_all(self) -> bool:
+        """Whether it is heard over the leg's own playlist (for the room's own use)."""
+        return self._command.mix is not None
+
+    @property
     def paused(self) -> bool:
         """Whether it stands still."""
         return self._place.at is None

@@ -97,7 +97,7 @@ class CloseLeg(_Message, frozen=True):
 
 
 class Play(_Message, frozen=True):
-    """Replaces what the leg plays."""
+    """Replaces what the leg plays; or is heard over all that the leg hears, beside what is heard over it already."""
 
     leg: int
     playback: int
@@ -106,6 +106,10 @@ class Play(_Message, frozen=True):
     skip_ms: int = 0
     """How much of it was heard already, when an engine takes over from one that died."""
     paused: bool = False
+    mix: bool | None = None
+    """Over all that the leg hears: mixed with it or, false, instead of it. ``None``: it is the leg's own playlist."""
+    limit_ms: int | None = None
+    """After how much of it, it ends."""
 
 
 class StopPlaying(_Message, frozen=True):

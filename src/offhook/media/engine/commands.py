@@ -149,6 +149,8 @@ class Commands:
     def _close(self, leg: Leg, _: wire.CloseLeg) -> None:
         engine = self._engine
         engine.stop_playing(leg, PlaybackEnd.GONE)
+        for told in engine.overlays.close(leg):
+            engine.control.tell(told)
         engine.recorder.stop(leg, engine.pacing.tick, why=RecordingEnd.GONE)
         engine.silences.watches.drop(leg)
         engine.beeps.watches.drop(leg)
@@ -166,26 +168,43 @@ class Commands:
 
     def _play(self, leg: Leg, command: wire.Play) -> None:
         engine = self._engine
-        engine.stop_playing(leg, PlaybackEnd.STOPPED)
+        if command.mix is None:
+            engine.stop_playing(leg, PlaybackEnd.STOPPED)
         try:
-            leg.playing = playing.Playing.begin(command, engine.arena)
+            begun = playing.Playing.begin(command, engine.arena)
         except OSError:
             engine.control.tell(wire.PlaybackOver(leg.number, command.playback, PlaybackEnd.FAILED, 0))
             return
+        if command.mix is not None:
+            engine.overlays.add(leg, begun, mix=command.mix)
+            return
+        leg.playing = begun
         if leg.slot >= 0:
-            playing.start(engine.legs, leg.slot, leg.playing)
+            playing.start(engine.legs, leg.slot, begun)
 
     def _stop_playing(self, leg: Leg, command: wire.StopPlaying) -> None:
-        if leg.playing is not None and leg.playing.playback == command.playback:
+        overlay = self._engine.overlays.find(leg, command.playback)
+        if overlay is not None:
+            self._engine.control.tell(self._engine.overlays.end(overlay, PlaybackEnd.STOPPED))
+        elif leg.playing is not None and leg.playing.playback == command.playback:
             self._engine.stop_playing(leg, PlaybackEnd.STOPPED)
 
     def _pause_playing(self, leg: Leg, command: wire.PausePlaying) -> None:
-        if leg.playing is not None and leg.playing.playback == command.playback:
-            (playing.pause if command.paused else playing.resume)(self._engine.legs, leg.slot, leg.playing)
+        found = self._played(leg, command.playback)
+        if found is not None:
+            (playing.pause if command.paused else playing.resume)(*found)
 
     def _seek_playing(self, leg: Leg, command: wire.SeekPlaying) -> None:
-        if leg.playing is not None and leg.playing.playback == command.playback:
-            playing.seek(self._engine.legs, leg.slot, leg.playing, command.position_ms)
+        found = self._played(leg, command.playback)
+        if found is not None:
+            playing.seek(*found, command.position_ms)
+
+    def _played(self, leg: Leg, playback: int) -> tuple[playing.Players, int, playing.Playing] | None:
+        """In which rows it is, in which of them, and it; ``None``: it is over."""
+        if leg.playing is not None and leg.playing.playback == playback:
+            return self._engine.legs, leg.slot, leg.playing
+        overlay = self._engine.overlays.find(leg, playback)
+        return None if overlay is None else (self._engine.overlays, overlay.slot, overlay.playing)
 
     def _set_gain(self, leg: Leg, command: wire.SetGain) -> None:
         leg.gains = (factor(command.sent_db), factor(command.received_db))

@@ -22,6 +22,7 @@ from offhook.media.engine.keys import Press
 from offhook.media.engine.legs import PACKET_OCTETS, Leg, Legs
 from offhook.media.engine.load import Load
 from offhook.media.engine.mixing import Rooms
+from offhook.media.engine.overlays import Overlays
 from offhook.media.engine.pacing import Pacing
 from offhook.media.engine.reception import Reception
 from offhook.media.engine.recording import Recorder
@@ -49,6 +50,7 @@ class Engine:
         self.gains = Gains()
         self.edges = Edges()
         self.injecting = Injecting()
+        self.overlays = Overlays()
         self.taps = Taps()
         self.silences = levels.SilenceWatches()
         self.beeps = BeepWatches()
@@ -109,6 +111,8 @@ class Engine:
         marks.append(clock())
 
         self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), self.rooms, legs), legs.out)
+        for over in self.overlays.mix(legs, self.arena):
+            self.control.tell(over)
         self.gains.send(legs)
         for leg, request in self.transmission.dialled():
             self.control.tell(wire.Done(leg.number, request))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from offhook.audio import PlaybackEnd
 from offhook.media import wire
 from offhook.media.engine import tones
 from offhook.media.engine.arena import Arena, Extent
-from offhook.media.engine.arrays import BLOCK, FRAME_SAMPLES, SAMPLES_PER_MS, Samples
-from offhook.media.engine.legs import NOTHING, Legs
+from offhook.media.engine.arrays import BLOCK, FRAME_SAMPLES, SAMPLES_PER_MS, Numbers, Samples
+from offhook.media.engine.legs import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Playing:
     _tracks: list[tuple[list[Piece], int]] = field(default_factory=list)
     _extents: list[Extent] = field(default_factory=list)
     _pieces: Iterator[Piece] = field(init=False)
+    limit: int | None = None
+    """Samples after which it ends, if it has not ended by then."""
     handed_out: int = 0
     """Samples of all pieces that were taken so far; with what is left of the last one, how much was played."""
     held: tuple[int, int, int] | None = None
@@ -42,6 +45,8 @@ class Playing:
     def begin(cls, command: wire.Play, arena: Arena) -> Playing:
         """Map every clip of the playlist. Raises ``OSError`` when one cannot be."""
         playing = cls(command.playback, command.stop_on_key, arena)
+        if command.limit_ms is not None:
+            playing.limit = command.limit_ms * SAMPLES_PER_MS
         try:
             for track in command.tracks:
                 pieces = [piece for sound in track.sounds for piece in playing._pieces_of(sound)]
@@ -57,8 +62,10 @@ class Playing:
 
     def go_to(self, position_ms: int) -> None:
         """Let the next piece be the one at this place, from the beginning of the playlist."""
-        self._pieces = _skip(self._run(), position_ms * SAMPLES_PER_MS)
-        self.handed_out = position_ms * SAMPLES_PER_MS
+        position = position_ms * SAMPLES_PER_MS
+        pieces = _skip(self._run(), position)
+        self._pieces = pieces if self.limit is None else _cut(pieces, self.limit - position)
+        self.handed_out = position
 
     def next(self) -> Piece | None:
         """The piece that follows; ``None`` at the end of the playlist."""
@@ -115,90 +122,136 @@ def _skip(pieces: Iterator[Piece], samples: int) -> Iterator[Piece]:
             yield Piece(piece.at + (gone if piece.step else 0), piece.samples - gone, piece.step)
 
 
+def _cut(pieces: Iterator[Piece], samples: int) -> Iterator[Piece]:
+    while samples > 0:
+        piece = next(pieces, None)
+        if piece is None:
+            return
+        part = min(samples, piece.samples)
+        samples -= part
+        yield Piece(piece.at, part, piece.step)
+
+
 _AT_A_PIECE_S_END = (Arena.SILENCE, 0, 0)
 
 
-def start(legs: Legs, slot: int, playing: Playing) -> None:
+class Player(Protocol):
+    """Who plays a playlist."""
+
+    @property
+    def playing(self) -> Playing | None:
+        """It, if there is one."""
+
+
+class Players(Protocol):
+    """Rows of playlists: the legs, and what is heard over them. The rows 0 to ``count`` are in use."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+
+    @property
+    def rows(self) -> Sequence[Player]:
+        """What of them is not in the arrays."""
+
+    @property
+    def at(self) -> Numbers:
+        """Where in the arena the next sample lies."""
+
+    @property
+    def left(self) -> Numbers:
+        """Samples until this piece ends."""
+
+    @property
+    def step(self) -> Numbers:
+        """160, or 0 for silence."""
+
+    @property
+    def out(self) -> Samples:
+        """``[rows, 160]``: the frame of this tick."""
+
+
+def start(rows: Players, slot: int, playing: Playing) -> None:
     """Let the leg's row point at where its playlist goes on; the gather finds the piece. Not while it is paused."""
-    playing_nothing(legs, slot)
+    playing_nothing(rows, slot)
     if playing.held is None:
-        legs.left[slot] = 0
+        rows.left[slot] = 0
 
 
-def pause(legs: Legs, slot: int, playing: Playing) -> None:
+def pause(rows: Players, slot: int, playing: Playing) -> None:
     """Stay where it is."""
     if playing.held is None:
         started = slot >= 0
-        playing.held = (int(legs.at[slot]), int(legs.left[slot]), int(legs.step[slot])) if started else _AT_A_PIECE_S_END
+        playing.held = (int(rows.at[slot]), int(rows.left[slot]), int(rows.step[slot])) if started else _AT_A_PIECE_S_END
         if started:
-            playing_nothing(legs, slot)
+            playing_nothing(rows, slot)
 
 
-def resume(legs: Legs, slot: int, playing: Playing) -> None:
+def resume(rows: Players, slot: int, playing: Playing) -> None:
     """Go on."""
     if playing.held is not None:
         if slot >= 0:
-            legs.at[slot], legs.left[slot], legs.step[slot] = playing.held
+            rows.at[slot], rows.left[slot], rows.step[slot] = playing.held
         playing.held = None
 
 
-def seek(legs: Legs, slot: int, playing: Playing, position_ms: int) -> None:
+def seek(rows: Players, slot: int, playing: Playing, position_ms: int) -> None:
     """Go on from another place; a paused one when it is resumed."""
     playing.go_to(position_ms)
     if playing.held is not None:
         playing.held = _AT_A_PIECE_S_END
     elif slot >= 0:
-        start(legs, slot, playing)
+        start(rows, slot, playing)
 
 
-def playing_nothing(legs: Legs, slot: int) -> None:
+def playing_nothing(rows: Players, slot: int) -> None:
     """Let the leg's row point at silence without end."""
-    legs.at[slot], legs.left[slot], legs.step[slot] = Arena.SILENCE, NOTHING, 0
+    rows.at[slot], rows.left[slot], rows.step[slot] = Arena.SILENCE, NOTHING, 0
 
 
-def played_ms(legs: Legs, slot: int, playing: Playing) -> int:
+def played_ms(rows: Players, slot: int, playing: Playing) -> int:
     """How much of its playlist the leg has played."""
-    left = int(legs.left[slot]) if slot >= 0 and legs.left[slot] < NOTHING // 2 else 0
+    left = int(rows.left[slot]) if slot >= 0 and rows.left[slot] < NOTHING // 2 else 0
     if playing.held is not None:
         left = playing.held[1]
     return max(0, playing.handed_out - left) // SAMPLES_PER_MS
 
 
-def gather(legs: Legs, arena: Arena) -> list[tuple[int, PlaybackEnd]]:
-    """Take the next frame of every leg's playlist into ``legs.out``.
+def gather(rows: Players, arena: Arena) -> list[tuple[int, PlaybackEnd]]:
+    """Take the next frame of every row's playlist into ``rows.out``.
 
     Returns:
         The rows whose playlist ended in this frame.
     """
-    count = legs.count
-    at, left = legs.at[:count], legs.left[:count]
+    count = rows.count
+    at, left = rows.at[:count], rows.left[:count]
     ending = (left <= FRAME_SAMPLES).nonzero()[0]
     for begin in range(0, count, BLOCK):
-        rows = slice(begin, min(begin + BLOCK, count))
-        legs.out[rows] = arena.windows[at[rows]]
-    at += legs.step[:count]
+        block = slice(begin, min(begin + BLOCK, count))
+        rows.out[block] = arena.windows[at[block]]
+    at += rows.step[:count]
     left -= FRAME_SAMPLES
     over = []
     for slot in ending.tolist():
         # Take back the step, then walk from piece to piece.
-        legs.at[slot] -= legs.step[slot]
-        legs.left[slot] += FRAME_SAMPLES
-        if not _piece_together(legs, arena, slot, legs.out[slot]):
+        rows.at[slot] -= rows.step[slot]
+        rows.left[slot] += FRAME_SAMPLES
+        if not _piece_together(rows, arena, slot, rows.out[slot]):
             over.append((slot, PlaybackEnd.FINISHED))
     return over
 
 
-def _piece_together(legs: Legs, arena: Arena, slot: int, frame: Samples) -> bool:
+def _piece_together(rows: Players, arena: Arena, slot: int, frame: Samples) -> bool:
     """Fill one frame from the pieces that meet in it, without a gap. False when the playlist ends in it."""
-    at, left, step = int(legs.at[slot]), int(legs.left[slot]), int(legs.step[slot])
-    playing = legs.rows[slot].playing
+    at, left, step = int(rows.at[slot]), int(rows.left[slot]), int(rows.step[slot])
+    playing = rows.rows[slot].playing
     filled = 0
     while filled < FRAME_SAMPLES or left == 0:
         if left == 0:
             piece = playing.next() if playing is not None else None
             if piece is None:
                 frame[filled:] = 0
-                playing_nothing(legs, slot)
+                playing_nothing(rows, slot)
                 return False
             at, left, step = piece.at, piece.samples, piece.step
         part = min(left, FRAME_SAMPLES - filled)
@@ -206,5 +259,5 @@ def _piece_together(legs: Legs, arena: Arena, slot: int, frame: Samples) -> bool
         filled += part
         left -= part
         at += part if step else 0
-    legs.at[slot], legs.left[slot], legs.step[slot] = at, left, step
+    rows.at[slot], rows.left[slot], rows.step[slot] = at, left, step
     return True
