@@ -25,6 +25,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "Application/{app_id}/"): {"answer_url": "https://evil.example/"},
     ("POST", "Endpoint/{endpoint_id}/"): {"password": "taken over"},
     ("POST", "Number/{number}/"): {"alias": "taken over"},
+    ("POST", "Call/{call_uuid}/Play/"): {"urls": "https://evil.example/a.mp3"},
+    ("POST", "Call/{call_uuid}/Speak/"): {"text": "taken over"},
+    ("POST", "Call/{call_uuid}/DTMF/"): {"digits": "1"},
 }
 """Parameters without which a request would be refused for another reason."""
 NUMBER = "14155550133"

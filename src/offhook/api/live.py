@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from offhook.calls import Onward, Placement, TooManyCalls
+from offhook.calls import Audience, Onward, Placement, TooManyCalls, Which
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,17 @@ class LiveCalls(Protocol):
             NoBLeg: it is connected with no B leg.
         """
 
+    def audience(self, call_uuid: str, which: Which) -> Audience | None:
+        """Those parties of a call, to let them hear something; ``None`` where it is over.
+
+        Raises:
+            NoAudio: nobody has answered yet.
+            NoBLeg: it is connected with no B leg.
+        """
+
+    def silence(self, call_uuid: str, kind: str) -> bool:
+        """Stop what the API plays or speaks in a call (``calls.PLAY``, ``calls.SPEAK``); false where it is over."""
+
 
 class NoLiveCalls:
     """Of a node that runs none."""
@@ -77,4 +88,12 @@ class NoLiveCalls:
 
     def transfer(self, call_uuid: str, *, a_leg: Onward | None, b_leg: Onward | None) -> bool:  # noqa: ARG002
         """Nothing to transfer."""
+        return False
+
+    def audience(self, call_uuid: str, which: Which) -> Audience | None:  # noqa: ARG002
+        """Nobody listens."""
+        return None
+
+    def silence(self, call_uuid: str, kind: str) -> bool:  # noqa: ARG002
+        """Nothing is heard."""
         return False

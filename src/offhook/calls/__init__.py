@@ -3,6 +3,10 @@
 from offhook.calls.b_legs import BLeg
 from offhook.calls.call import Call
 from offhook.calls.departures import Departures, TooManyCalls
+from offhook.calls.keys import Row
+from offhook.calls.keys import read as read_keys
+from offhook.calls.live_sound import PLAY, SPEAK, Audience, Manner, NoAudio, Which, audience, silence
+from offhook.calls.live_texts import Unspeakable
 from offhook.calls.onward import NoBLeg, Onward
 from offhook.calls.outbound import DEFAULT_LIMIT_S, RING_S, Placement
 from offhook.calls.policy import CallSettings
@@ -29,8 +33,11 @@ from offhook.calls.timeline import Sink, describe
 
 __all__ = [
     "DEFAULT_LIMIT_S",
+    "PLAY",
     "RING_S",
+    "SPEAK",
     "AnyLeg",
+    "Audience",
     "BLeg",
     "Call",
     "CallSettings",
@@ -44,6 +51,8 @@ __all__ = [
     "Facts",
     "Hooks",
     "Leg",
+    "Manner",
+    "NoAudio",
     "NoBLeg",
     "Onward",
     "Order",
@@ -51,10 +60,16 @@ __all__ = [
     "Playback",
     "Records",
     "Reply",
+    "Row",
     "Service",
     "Sink",
     "Speech",
     "TooManyCalls",
     "Unanswered",
+    "Unspeakable",
+    "Which",
+    "audience",
     "describe",
+    "read_keys",
+    "silence",
 ]

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from offhook import causes
 from offhook.audio import Playlist, Track
@@ -23,12 +23,13 @@ from offhook.calls.timeline import Timeline
 from offhook.causes import Ending, UrlKind
 from offhook.clock import Clock
 from offhook.errors import Defect, InvalidUrl, LegGone
-from offhook.events import AudioStarted, AudioStopped, Event, Noted
+from offhook.events import AudioStarted, AudioStopped, Event, Noted, Observe
 from offhook.ids import Ids
 from offhook.records import Application, LiveCall, Notification
 from offhook.xml import Element
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MAX_TRANSFERS = 70
 LEAVING_S = 5.0
@@ -131,8 +132,10 @@ class Call:
         """Sound that a ``PreAnswer`` leaves to the ``Dial`` behind it."""
         self.perform: Perform = _nothing_performed
         """Runs one element; set by the interpreter, for elements that have children to run."""
-        self.tail: dict[asyncio.Task[None], None] = {}
-        """What runs beside the document, in the order of its beginning."""
+        self.tail: dict[asyncio.Task[Any], bool] = {}
+        """What runs beside the document, in the order of its beginning; whether the document's end waits for it."""
+        self._asides: dict[asyncio.Task[None], tuple[str, str]] = {}
+        """What of it the API has asked for: to be heard by which leg, and its kind."""
         self.partner: BLeg | None = None
         """The B leg that it is connected with."""
         self._timeline = timeline
@@ -260,17 +263,23 @@ class Call:
             yield None
             return
         playback = self.leg.play(Playlist(tuple(tracks)), stop_on_key=stop_on_key)
-        self.note(AudioStarted(what))
-        try:
+        async with self.sounding(what, playback, self.note):
             yield playback
+
+    @asynccontextmanager
+    async def sounding(self, what: str, playback: Playback, observe: Observe) -> AsyncIterator[None]:
+        """Something that is being played: noted on the timeline of who hears it, and stopped with the block."""
+        observe(AudioStarted(what))
+        try:
+            yield
         finally:
             playback.stop()
             try:
                 async with asyncio.timeout(STOPPING_S):
                     ended = await playback.wait()
-                self.note(AudioStopped(what, ended.why.value, ended.played_ms))
+                observe(AudioStopped(what, ended.why.value, ended.played_ms))
             except TimeoutError:
-                self.note(Noted(f"{what}: the media plane does not say that it has stopped", level="error"))
+                observe(Noted(f"{what}: the media plane does not say that it has stopped", level="error"))
 
     async def play(self, what: str, tracks: Sequence[Track]) -> None:
         """Play to the end."""
@@ -332,19 +341,36 @@ class Call:
 
     # -- beside the document ---------------------------------------------------------------------------------------
 
-    def beside(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Run something beside the document, until the call ends; the document's end waits for it (``unfinished``).
+    def beside(self, work: Coroutine[Any, Any, T], *, name: str, waited: bool = True) -> asyncio.Task[T]:
+        """Run something beside the document, until the call ends.
 
         What it raises ends the call as a defect. That the leg is gone is none, and the leg says so itself: do not raise that.
+
+        Args:
+            waited: the document's end waits for it (``unfinished``); else it is cancelled then.
         """
         task = self._scope.create_task(work, name=f"{name} of {self.uuid}")
-        self.tail[task] = None
+        self.tail[task] = waited
         task.add_done_callback(lambda done: self.tail.pop(done, None))
+        return task
+
+    def aside(self, work: Coroutine[Any, Any, None], *, leg_uuid: str, kind: str) -> asyncio.Task[None]:
+        """Run something beside the document that the API lets a leg hear, until it is dropped; see ``beside``."""
+        task = self.beside(work, name=f"{kind} by the API", waited=False)
+        self._asides[task] = (leg_uuid, kind)
+        task.add_done_callback(lambda done: self._asides.pop(done, None))
+        return task
+
+    def drop_aside(self, leg_uuid: str | None = None, kind: str | None = None) -> None:
+        """End what the API lets be heard: by one leg or all, one kind or all."""
+        for task, (whose, which) in list(self._asides.items()):
+            if leg_uuid in {None, whose} and kind in {None, which}:
+                task.cancel()
 
     async def unfinished(self) -> None:
         """Wait for what runs beside the document."""
-        while self.tail:
-            await asyncio.wait(list(self.tail))
+        while wanted := [task for task, waited in self.tail.items() if waited]:
+            await asyncio.wait(wanted)
 
     def end_by_api(self) -> None:
         """End the call because its account asks for it: hung up, or called off where nobody has answered yet
@@ -373,6 +399,7 @@ class Call:
         if self.transfers > MAX_TRANSFERS:
             self.hang_up(causes.LOOP.because(f"transferred more than {MAX_TRANSFERS} times"))
             return
+        self.drop_aside()
         self.being_transferred = True
         self._elsewhere = Next(url, method, UrlKind.TRANSFER, {})
         self._transferred.set()

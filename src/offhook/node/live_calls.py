@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from offhook.api import RunningCall
-from offhook.calls import BLeg, Call, Departures, Onward, Placement, Service
+from offhook.calls import Audience, BLeg, Call, Departures, Onward, Placement, Service, Which, audience, silence
 from offhook.clock import Clock
 
 
@@ -55,6 +55,14 @@ class NodeCalls:
     def transfer(self, call_uuid: str, *, a_leg: Onward | None, b_leg: Onward | None) -> bool:
         """Let a party of a call, or both, go on with another document. Raises ``NoBLeg``."""
         return self._service.send_onward(call_uuid, a_leg=a_leg, b_leg=b_leg)
+
+    def audience(self, call_uuid: str, which: Which) -> Audience | None:
+        """Those parties of a call. Raises ``NoAudio`` and ``NoBLeg``."""
+        return audience(self._service.calls, self._service.b_legs, call_uuid, which)
+
+    def silence(self, call_uuid: str, kind: str) -> bool:
+        """Stop what the API plays or speaks in a call."""
+        return silence(self._service.calls, self._service.b_legs, call_uuid, kind)
 
     def _queued(self, placement: Placement) -> RunningCall:
         parties = placement.parties()

@@ -49,13 +49,30 @@ class Heard:
     """Since the call arrived."""
     for_ms: int
     """How long: less than the sound's length when it was cut off."""
+    alone: bool = False
+    """Of a sound that was played over the others: they were not heard meanwhile."""
 
 
 class Performance:
     """A playback that takes as long as its sounds are long, and makes none."""
 
-    def __init__(self, caller: Caller, playlist: Playlist, *, stop_on_key: bool, studio: Studio) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        playlist: Playlist,
+        *,
+        stop_on_key: bool = False,
+        studio: Studio,
+        over: bool = False,
+        alone: bool = False,
+        limit_ms: int | None = None,
+    ) -> None:
+        """Args:
+        over: it is played over what the caller hears.
+        """
         self.stop_on_key = stop_on_key
+        self._heard = caller.heard_over if over else caller.heard
+        self._alone = alone
         self._caller = caller
         self._playlist = playlist
         self._studio = studio
@@ -63,9 +80,10 @@ class Performance:
         self._began = self._loop.time()
         self._ended: asyncio.Future[PlaybackEnded] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
-        if not playlist.endless:
-            total_ms = sum(length for _, _, length in self._sounds(None))
-            self._timer = self._loop.call_later(total_ms / 1000, self.end, PlaybackEnd.FINISHED)
+        total_ms = None if playlist.endless else sum(length for _, _, length in self._sounds(None))
+        lengths_ms = [each for each in (total_ms, limit_ms) if each is not None]
+        if lengths_ms:
+            self._timer = self._loop.call_later(min(lengths_ms) / 1000, self.end, PlaybackEnd.FINISHED)
 
     @property
     def over(self) -> bool:
@@ -91,7 +109,7 @@ class Performance:
         for name, start_ms, length_ms in self._sounds(played_ms):
             if start_ms < played_ms:
                 at_s = self._began + start_ms / 1000 - self._caller.began
-                self._caller.heard.append(Heard(name, round(at_s, 3), min(length_ms, played_ms - start_ms)))
+                self._heard.append(Heard(name, round(at_s, 3), min(length_ms, played_ms - start_ms), self._alone))
 
     def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
         if self._timer is not None:
@@ -157,6 +175,8 @@ class Caller:
         self.observe: Observe = unobserved
         self.began = asyncio.get_running_loop().time()
         self.heard: list[Heard] = []
+        self.heard_over: list[Heard] = []
+        """What was played over that, as the API lets it."""
         self.signals: list[str] = []
         """What the phone was told, in order: ``180``, ``183``, ``200``, ``BYE``, ``486``, …"""
         self.released_with: Ending | None = None
@@ -173,6 +193,7 @@ class Caller:
         self._early_media = early_media
         self._refuses_audio = refuses_audio
         self._playing: Performance | None = None
+        self._over: list[Performance] = []
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._timers: list[asyncio.TimerHandle] = []
         self._sending = asyncio.Lock()
@@ -211,7 +232,7 @@ class Caller:
     @property
     def hears(self) -> bool:
         """Whether something is being played right now."""
-        return self._playing is not None and not self._playing.over
+        return any(each is not None and not each.over for each in (self._playing, *self._over))
 
     @property
     def gone(self) -> bool:
@@ -269,6 +290,13 @@ class Caller:
             self._playing.end(PlaybackEnd.STOPPED)
         self._playing = Performance(self, playlist, stop_on_key=stop_on_key, studio=self._studio)
         return self._playing
+
+    def play_over(self, playlist: Playlist, *, mix: bool, limit_ms: int | None = None) -> Performance:
+        """Play over what is playing."""
+        self._refuse_without_audio()
+        over = Performance(self, playlist, studio=self._studio, over=True, alone=not mix, limit_ms=limit_ms)
+        self._over.append(over)
+        return over
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[Keys]:
@@ -346,8 +374,9 @@ class Caller:
         self.freed = True
         for timer in self._timers:
             timer.cancel()
-        if self._playing is not None:
-            self._playing.end(PlaybackEnd.GONE)
+        for playing in (self._playing, *self._over):
+            if playing is not None:
+                playing.end(PlaybackEnd.GONE)
         for keys in self.listeners:
             keys.queue.put_nowait(None)
 

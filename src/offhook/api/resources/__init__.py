@@ -1,6 +1,6 @@
 """Every resource of the API, one module each; all routes in one table."""
 
-from offhook.api.resources import account, application, call, endpoint, number, placing, pricing, subaccount
+from offhook.api.resources import account, application, call, endpoint, live_sound, number, placing, pricing, subaccount
 from offhook.api.routes import Route
 
 __all__ = ["ROUTES"]
@@ -11,6 +11,7 @@ ROUTES: tuple[Route, ...] = (
     *application.ROUTES,
     *call.ROUTES,
     *placing.ROUTES,
+    *live_sound.ROUTES,
     *endpoint.ROUTES,
     *number.ROUTES,
     *pricing.ROUTES,

@@ -134,6 +134,7 @@ class Attempt:
             ending = winner.ending or await winner.leg.ended()
         finally:
             self._call.partner = None
+            self._call.drop_aside(winner.uuid)
         winner.finish(ending)
 
     def _told(self, branch: Branch, action: str) -> None:

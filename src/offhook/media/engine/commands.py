@@ -149,8 +149,7 @@ class Commands:
     def _close(self, leg: Leg, _: wire.CloseLeg) -> None:
         engine = self._engine
         engine.stop_playing(leg, PlaybackEnd.GONE)
-        for told in engine.overlays.close(leg):
-            engine.control.tell(told)
+        engine.overlays.close(leg)
         engine.recorder.stop(leg, engine.pacing.tick, why=RecordingEnd.GONE)
         engine.silences.watches.drop(leg)
         engine.beeps.watches.drop(leg)
@@ -185,7 +184,7 @@ class Commands:
     def _stop_playing(self, leg: Leg, command: wire.StopPlaying) -> None:
         overlay = self._engine.overlays.find(leg, command.playback)
         if overlay is not None:
-            self._engine.control.tell(self._engine.overlays.end(overlay, PlaybackEnd.STOPPED))
+            self._engine.overlays.end(overlay, PlaybackEnd.STOPPED)
         elif leg.playing is not None and leg.playing.playback == command.playback:
             self._engine.stop_playing(leg, PlaybackEnd.STOPPED)
 

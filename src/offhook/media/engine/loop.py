@@ -50,7 +50,7 @@ class Engine:
         self.gains = Gains()
         self.edges = Edges()
         self.injecting = Injecting()
-        self.overlays = Overlays()
+        self.overlays = Overlays(control.tell)
         self.taps = Taps()
         self.silences = levels.SilenceWatches()
         self.beeps = BeepWatches()
@@ -110,10 +110,7 @@ class Engine:
             self.control.tell(event)
         marks.append(clock())
 
-        self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), self.rooms, legs), legs.out)
-        for over in self.overlays.mix(legs, self.arena):
-            self.control.tell(over)
-        self.gains.send(legs)
+        self._mix()
         for leg, request in self.transmission.dialled():
             self.control.tell(wire.Done(leg.number, request))
         marks.append(clock())
@@ -141,6 +138,13 @@ class Engine:
         self._leg_ticks += count
         for phase, (before, after) in enumerate(itertools.pairwise(marks)):
             self._phases[phase] += after - before
+
+    def _mix(self) -> None:
+        """What each party hears: its prompt, those in its room, and what is played over both."""
+        legs = self.legs
+        self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), self.rooms, legs), legs.out)
+        self.overlays.mix(legs, self.arena)
+        self.gains.send(legs)
 
     def stop_playing(self, leg: Leg, why: PlaybackEnd) -> None:
         """End what the leg plays, if it plays anything, and tell."""

@@ -5,6 +5,7 @@ Beside the playlists of the legs there are rows only for those legs that have su
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,14 @@ class Overlay:
 
 
 class Overlays:
-    """All of a node: the rows 0 to ``count``, as ``playing`` moves them."""
+    """All of a node: the rows 0 to ``count``, as ``playing`` moves them.
 
-    def __init__(self) -> None:
+    Args:
+        tell: gets what the switch is to know: how each ended.
+    """
+
+    def __init__(self, tell: Callable[[wire.Event], None]) -> None:
+        self._tell = tell
         self.count = 0
         self.rows: list[Overlay] = []
         self.at: Numbers = np.zeros(4, np.int64)
@@ -68,8 +74,8 @@ class Overlays:
         """The one that the switch knows by this number, unless it is over."""
         return next((each for each in self.rows if each.leg is leg and each.playing.playback == playback), None)
 
-    def end(self, overlay: Overlay, why: PlaybackEnd) -> wire.PlaybackOver:
-        """It is not heard any more; the last row moves into its place. Returns what is to be told."""
+    def end(self, overlay: Overlay, why: PlaybackEnd) -> None:
+        """It is not heard any more; the last row moves into its place."""
         played_ms = playing.played_ms(self, overlay.slot, overlay.playing)
         overlay.playing.end()
         hole, last = overlay.slot, self.count - 1
@@ -80,16 +86,17 @@ class Overlays:
         self.rows.pop()
         self.count = last
         self._version = _STALE
-        return wire.PlaybackOver(overlay.leg.number, overlay.playing.playback, why, played_ms)
+        self._tell(wire.PlaybackOver(overlay.leg.number, overlay.playing.playback, why, played_ms))
 
-    def close(self, leg: Leg) -> list[wire.PlaybackOver]:
+    def close(self, leg: Leg) -> None:
         """The leg ends."""
-        return [self.end(each, PlaybackEnd.GONE) for each in [each for each in self.rows if each.leg is leg]]
+        for overlay in [each for each in self.rows if each.leg is leg]:
+            self.end(overlay, PlaybackEnd.GONE)
 
-    def mix(self, legs: Legs, arena: Arena) -> list[wire.PlaybackOver]:
-        """Put a frame of each into what its leg's party hears. Returns what ended with it."""
+    def mix(self, legs: Legs, arena: Arena) -> None:
+        """Put a frame of each into what its leg's party hears."""
         if not self.count:
-            return []
+            return
         ended = [(self.rows[row], why) for row, why in playing.gather(self, arena)]
         if self._version != legs.version:
             self._settle(legs)
@@ -97,7 +104,8 @@ class Overlays:
             legs.out[self._silenced] = 0
         for slots, rows in self._layers:
             legs.out[slots] = add_held(legs.out[slots], self.out[rows])
-        return [self.end(overlay, why) for overlay, why in ended]
+        for overlay, why in ended:
+            self.end(overlay, why)
 
     def _settle(self, legs: Legs) -> None:
         """Take in who sits where."""
