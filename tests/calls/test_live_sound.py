@@ -164,6 +164,20 @@ async def test_nothing_that_can_be_had_is_a_note_and_the_call_goes_on(world: Wor
 
 
 @in_world()
+async def test_what_nobody_waits_for_any_more_is_not_made(world: World) -> None:
+    world.studio.speaking_takes_s = 3
+    call = await world.dial_in(PICKED_UP + '<Wait length="20" silence="true"/>')
+    await world.sleep(4)
+    before = len(call.running.tail)
+    for number in range(5):
+        say(listening(world, call.uuid), f"number {number}")
+        await world.sleep(0.1)
+    assert len(call.running.tail) - before == 2
+    await call.over()
+    assert [each[0] for each in over(call.caller)] == ["speech: number 4"]
+
+
+@in_world()
 async def test_what_is_still_being_fetched_is_stopped_too(world: World) -> None:
     files(world)
     world.studio.fetching_takes_s = 3
@@ -320,7 +334,6 @@ async def test_texts_and_ssml_are_spoken_with_their_voice(world: World) -> None:
     await world.sleep(1)
     say(who, "<break time='1s'/> Bye", ssml=True)
     await world.sleep(1)
-    say(who, "Never, for another comes before anything is made of it")
     say(who, "Now <blink>then</blink>", ssml=True)
     await world.sleep(1)
     assert world.studio.rendered == [

@@ -48,9 +48,9 @@ def _marked_up(text: str) -> tuple[tuple[str | Markup, ...], tuple[str, ...]]:
     elements = parsed.document.elements if parsed.document is not None else ()
     if len(elements) != 1 or not isinstance(elements[0], Speak):
         raise Unspeakable(
-            f"text parameter is invalid: it is no SSML: {parsed.problems[0] if parsed.problems else 'a tag is wrong'}"
+            f"text parameter is invalid: it is no SSML: {parsed.problems[0].message if parsed.problems else 'it ends early'}"
         )
-    return elements[0].content, tuple(str(problem) for problem in parsed.problems)
+    return elements[0].content, tuple(problem.message for problem in parsed.problems)
 
 
 def _sounds(content: tuple[str | Markup, ...]) -> Iterator[bool]:
