@@ -11,8 +11,9 @@ import numpy.typing as npt
 import plivo
 import pytest
 
-from offhook.events import AudioStarted
+from offhook.events import AudioStarted, CallEnded
 from offhook.legs import IncomingLeg
+from offhook.records import TimelineRow
 from offhook.testing.live import Customer, Desk, NodeProcess, Reply, a_desk, document, hears, keys_of, say, tone_wav
 
 from .conftest import Raw
@@ -132,7 +133,9 @@ def test_speech_and_files_are_stopped_one_by_one(client: plivo.RestClient, serve
             await comes_to_hear_speech(leg)
             await asyncio.to_thread(client.calls.stop_speaking, uuid)
             await comes_to_hear(leg, PROMPT)
-        rows = await asyncio.to_thread(node.timeline, uuid)
+        rows: list[TimelineRow] = []
+        while not any(row.kind == CallEnded.kind for row in rows):
+            rows = await asyncio.to_thread(node.timeline, uuid)
         about = [str(row.facts["what"]) for row in rows if row.kind == AudioStarted.kind]
         assert [each.endswith(("(by the API)", "(by the API, alone)")) for each in about] == [False, True, True, True]
         assert sum(row.kind == "audio-stopped" for row in rows) == 4
