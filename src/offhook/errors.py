@@ -39,6 +39,8 @@ class HookFailed(PeerFault):
     status: int | None = None
     """The HTTP status of the last attempt, when there was one."""
     attempts: int = 1
+    repeatable: bool = False
+    """Whether the URL's own policy would have had it tried again, had there been attempts left."""
 
     def __str__(self) -> str:
         status = f" (HTTP {self.status})" if self.status is not None else ""

@@ -199,6 +199,29 @@ class NotificationQueued(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationPostponed(Event):
+    """All attempts that its URL allows have failed; it is tried again later, as the operator's back-off says."""
+
+    kind: ClassVar[str] = "notification-postponed"
+    purpose: str
+    url: str
+    error: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationGivenUp(Event):
+    """It was not delivered and will not be, unless somebody asks for it (``offhook hooks retry``)."""
+
+    kind: ClassVar[str] = "notification-given-up"
+    purpose: str
+    url: str
+    error: str
+    attempts: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegPlaced(Event):
     """A B leg is being called; it has a timeline of its own."""
 

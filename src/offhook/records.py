@@ -106,6 +106,7 @@ class LiveCall:
     """The standard request parameters, so that the hangup request can still be made."""
     parent_call_uuid: str | None = None
     """Of a B leg, the call that placed it."""
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +153,32 @@ class Notification:
     method: str
     parameters: Mapping[str, str]
     created_at: datetime
+    rounds: int = 0
+    """How often all the attempts that its URL allows have been made in vain: the back-off goes by it."""
+    due_at: datetime | None = None
+    """When the next round begins; ``None``: as soon as it is its turn."""
+    log: tuple[Attempt, ...] = ()
+    """Of the rounds before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that was made for a notification; a redirect is followed by one of the same number."""
+
+    number: int
+    """From 1 on, over all rounds."""
+    at: datetime
+    """When it began."""
+    url: str
+    """As it may be shown: without user information."""
+    duration_ms: int
+    status: int | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a notification."""
+    """What became of a notification, and of which: it is all that is left of it."""
 
     notification_id: str
     delivered: bool
@@ -164,6 +186,16 @@ class Delivery:
     attempts: int
     error: str | None
     finished_at: datetime
+    auth_id: str = ""
+    call_uuid: str = ""
+    purpose: str = ""
+    url: str = ""
+    method: str = ""
+    created_at: datetime | None = None
+    parameters: Mapping[str, str] | None = None
+    """Only of what was given up, so that it can be sent again as it was: it may hold keys, which nobody shall keep for longer."""
+    log: tuple[Attempt, ...] = ()
+    """Every request that was made, in order."""
 
 
 @dataclass(frozen=True, slots=True)

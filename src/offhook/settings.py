@@ -170,6 +170,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _waits(text: str) -> tuple[float, ...]:
+    waits = tuple(float(each) for each in text.split(",")) if text.strip() else ()
+    if len(waits) > 20 or not all(0 <= each <= 604_800 for each in waits):
+        raise ValueError("must be up to 20 waits of 0 to 604800 seconds, separated by commas, for example 1,5,30,300")
+    return waits
+
+
 def _auth_id(text: str) -> str:
     text = text.strip()
     if len(text) != 20 or not text.startswith(("MA", "SA")) or not text.isalnum() or text != text.upper():
@@ -291,6 +298,12 @@ class Settings:
         _boolean, True, "Whether `Speak` uses the nearest voice when it has not the very one; else the document is refused."
     )
     sign_v1: bool = _setting(_boolean, False, "Whether requests carry the historical V1 signature as well.")
+    hook_backoff: tuple[float, ...] = _setting(
+        _waits,
+        (),
+        "How long a notification waits before each further round of attempts when its URL cannot be reached, in seconds: "
+        "`1,5,30,300`. Without it the attempts that the URL allows are all ([web hooks](webhooks.md)).",
+    )
     drain_s: float = _setting(_seconds, 30.0, "How long SIGTERM waits for running calls to finish, in seconds.")
     media_timeout_s: float = _setting(
         _seconds, 60.0, "A call whose caller sends no audio for so long is ended, in seconds; 0 turns that off."
@@ -367,7 +380,7 @@ def reference() -> str:
         default: Any = each.default
         shown = (
             "–"
-            if default is None or default == PublicAddress()
+            if default in (None, PublicAddress(), ())
             else "`~/.local/share/offhook`"
             if each.name == "data"
             else f"`{default[0]}-{default[1]}`"

@@ -41,8 +41,8 @@ class LiveCalls(Protocol):
     def hang_up(self, call_uuid: str) -> bool:
         """End a call because its account asks for it; false where it is over already. Does not wait for the end."""
 
-    def place(self, placements: list[Placement]) -> bool:
-        """Place calls, all or none; whether any of them has to wait. Does not wait for anything.
+    async def place(self, placements: list[Placement]) -> bool:
+        """Place calls, all or none; whether any of them has to wait. On return each is sure to get a record.
 
         Raises:
             TooManyCalls: none was taken.
@@ -82,7 +82,7 @@ class NoLiveCalls:
         """Nothing to end."""
         return False
 
-    def place(self, placements: list[Placement]) -> bool:  # noqa: ARG002
+    async def place(self, placements: list[Placement]) -> bool:  # noqa: ARG002
         """Nobody to place them."""
         raise TooManyCalls("this node places no calls")
 

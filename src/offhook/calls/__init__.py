@@ -30,6 +30,7 @@ from offhook.calls.routing import DefaultApplication
 from offhook.calls.service import Service
 from offhook.calls.status import CallStatus
 from offhook.calls.timeline import Sink, describe
+from offhook.calls.timelines import Timelines
 
 __all__ = [
     "DEFAULT_LIMIT_S",
@@ -64,6 +65,7 @@ __all__ = [
     "Service",
     "Sink",
     "Speech",
+    "Timelines",
     "TooManyCalls",
     "Unanswered",
     "Unspeakable",

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Digits, Facts, Hooks, Leg, Playback, Records, Speech
 from offhook.calls.status import CallStatus, unconnected
 from offhook.calls.timeline import Timeline
+from offhook.calls.timelines import Timelines
 from offhook.causes import Ending, UrlKind
 from offhook.clock import Clock
 from offhook.errors import Defect, InvalidUrl, LegGone
@@ -73,6 +74,7 @@ class Tools:
     goes_on: GoesOn
     busy: Callable[[], AbstractContextManager[None]]
     """As long as the block lasts the node does not stop: there is something that must have its record."""
+    timelines: Timelines
     b_legs: dict[str, BLeg] = field(default_factory=dict)
     """Those that live, by their CallUUID."""
 
@@ -180,7 +182,7 @@ class Call:
 
     def timeline_of(self, leg_uuid: str) -> Timeline:
         """A timeline for a B leg of this call."""
-        return Timeline(leg_uuid, self.tools.clock, self._timeline.sinks)
+        return self.tools.timelines.begin(leg_uuid)
 
     # -- the leg ---------------------------------------------------------------------------------------------------
 
@@ -204,6 +206,8 @@ class Call:
         """
         self._leg = leg
         self._answered()
+        if at is None:
+            self._write_answer()
         self.answered_at = at or self.answered_at
         self.answered_now = self.answered_now if now is None else now
 
@@ -235,11 +239,17 @@ class Call:
         if self.answered_at is None:
             await self.leg.answer()
             self._answered()
+            self._write_answer()
 
     def _answered(self) -> None:
         self.answered_at = self.tools.clock.wall()
         self.answered_now = self.tools.clock.now()
         self.status = CallStatus.IN_PROGRESS
+
+    def _write_answer(self) -> None:
+        """For the case of a crash: from now on the call has lasted."""
+        self.live = replace(self.live, answered_at=self.answered_at)
+        self.tools.records.begin(self.live)
 
     async def ready_for_audio(self) -> bool:
         """Make sound possible: answer; inside ``PreAnswer``, open early media instead.

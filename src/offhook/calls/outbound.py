@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offhook import causes
-from offhook.calls import keys
+from offhook.calls import bookkeeping, keys, parameters
 from offhook.calls.b_legs import BLeg
 from offhook.calls.call import Call, Tools
 from offhook.calls.ports import Dialler, Leg, Order, Unanswered
 from offhook.causes import Ending
 from offhook.errors import LegGone
 from offhook.events import DigitsSent, Observe
-from offhook.records import Application
+from offhook.records import Application, LiveCall
 
 LONGEST_S = 86_400
 DEFAULT_LIMIT_S = 14_400
@@ -80,6 +80,23 @@ class Parties:
     hops: int = 0
     stir_verification: str = "Not Applicable"
     stir_attestation: str = "Not Applicable"
+
+
+def announced(placement: Placement, tools: Tools) -> LiveCall:
+    """What is written down of a call that waits for its turn."""
+    application, facts, began_at = placement.application, placement.parties(), tools.clock.wall()
+    standard = parameters.standard(placement.call_uuid, application.auth_id, facts, direction="outbound", began_at=began_at)
+    return bookkeeping.live_call(
+        placement.call_uuid,
+        facts,
+        application,
+        auth_id=application.auth_id,
+        direction="outbound",
+        parent_call_uuid=placement.parent_call_uuid,
+        began_at=began_at,
+        request={**standard, **placement.parameters()},
+        hangup_defaults_to_answer=tools.settings.hangup_defaults_to_answer,
+    )
 
 
 def on_its_own(b_leg: BLeg, tools: Tools, scope: asyncio.TaskGroup) -> Call:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnded, Playlist, RtpStatistics, Sound
@@ -281,7 +282,16 @@ class Records(Protocol):
     """What is written down."""
 
     def begin(self, call: LiveCall) -> None:
-        """A call runs."""
+        """A call runs; again when it is answered."""
+
+    async def begun(self, calls: Sequence[LiveCall]) -> None:
+        """Calls are going to run: durable on return."""
+
+    async def timeline_end(self, call_uuid: str) -> tuple[int, datetime] | None:
+        """The number of the last event on a call's timeline, and when it began; ``None``: there is none."""
+
+    async def last_beat(self) -> datetime | None:
+        """When the last node that ran calls was last known to live."""
 
     def add_event(self, row: TimelineRow) -> None:
         """Something stands on its timeline."""

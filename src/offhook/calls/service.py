@@ -16,7 +16,8 @@ from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
 from offhook.calls.routing import route
-from offhook.calls.timeline import Sink, Timeline, log_row
+from offhook.calls.timeline import Timeline
+from offhook.calls.timelines import Timelines
 from offhook.causes import Ending
 from offhook.clock import Clock
 from offhook.events import CallArrived, Noted
@@ -43,17 +44,17 @@ class Service:
         clock: Clock,
         ids: Ids,
         settings: CallSettings,
-        sinks: Sequence[Sink] = (),
+        timelines: Timelines | None = None,
     ) -> None:
         """Args:
-        sinks: get each row of every timeline, beside the store and the log.
+        timelines: where what happens is written; else in the store and the log.
         """
         self.calls: dict[str, Call] = {}
         """Live calls by CallUUID."""
-        self._tools = Tools(hooks, speech, clips, records, dialler, clock, ids, settings, self._go_on, self._busy)
+        timelines = timelines or Timelines(records, clock)
+        self._tools = Tools(hooks, speech, clips, records, dialler, clock, ids, settings, self._go_on, self._busy, timelines)
         self._records = records
         self._directory = directory
-        self._sinks = (records.add_event, log_row, *sinks)
         self._arrived = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -77,7 +78,7 @@ class Service:
 
     async def _arrive(self, leg: Leg) -> None:
         call_uuid = self._tools.ids.call_uuid()
-        timeline = Timeline(call_uuid, self._tools.clock, self._sinks)
+        timeline = self._tools.timelines.begin(call_uuid)
         try:
             application, failure = await self._route(leg.facts)
         except asyncio.CancelledError:
@@ -138,6 +139,16 @@ class Service:
             finally:
                 self.calls.pop(call_uuid, None)
 
+    async def announce(self, placements: Sequence[Placement]) -> None:
+        """Calls are to be placed: from now on each gets a record and its hangup request, even if the node dies before its turn.
+
+        A store that fails is logged; the calls are placed all the same.
+        """
+        try:
+            await self._records.begun([outbound.announced(each, self._tools) for each in placements])
+        except Exception:
+            log.exception("%d call(s) are placed without being written down", len(placements))
+
     async def place(self, placement: Placement) -> None:
         """Place a call, run it when it is answered, until its record is written. Raises only when cancelled."""
         with self._busy():
@@ -149,7 +160,7 @@ class Service:
             await self._place(placement, ending)
 
     async def _place(self, placement: Placement, withdrawn: Ending | None = None) -> None:
-        timeline = Timeline(placement.call_uuid, self._tools.clock, self._sinks)
+        timeline = self._tools.timelines.begin(placement.call_uuid)
         order, ending = placement.order, CANCELLED
         timeline.add(CallArrived(order.from_number, order.target, "outbound", "", placement.application.name))
         call: Call | None = None
@@ -263,7 +274,7 @@ class Service:
         Returns:
             How many there were.
         """
-        return await recovery.recover(self._records, self._tools.hooks, self._tools.clock, self._tools.ids, self._sinks)
+        return await recovery.recover(self._tools)
 
 
 class _Rings:

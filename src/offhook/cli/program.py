@@ -24,6 +24,7 @@ MODULES = {
     "endpoint": "telephony",
     "trunk": "trunk",
     "calls": "records",
+    "hooks": "hooks",
 }
 """Command → the module of this package whose ``register`` mounts it, in the order of ``offhook --help``."""
 

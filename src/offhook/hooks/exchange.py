@@ -81,9 +81,11 @@ async def exchange(wish: Wish, transport: Transport, clock: Clock) -> Success:
         failure = await _attempt(wish, attempt, deadline, transport, clock)
         if isinstance(failure, Success):
             return failure
-        again = wish.wanted and attempt <= wish.policy.retries and wish.policy.repeats(failure.trouble)
-        if not again or (failure.partial and not wish.policy.retry_partial) or clock.now() + RETRY_SPACING_S >= deadline:
-            raise HookFailed(wish.target.shown, failure.reason, failure.status, attempt)
+        repeats = wish.policy.repeats(failure.trouble) and (not failure.partial or wish.policy.retry_partial)
+        again = wish.wanted and repeats and attempt <= wish.policy.retries
+        if not again or clock.now() + RETRY_SPACING_S >= deadline:
+            repeatable = repeats and wish.policy.retries > 0
+            raise HookFailed(wish.target.shown, failure.reason, failure.status, attempt, repeatable)
         await asyncio.sleep(RETRY_SPACING_S)
 
 

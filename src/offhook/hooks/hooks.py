@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from offhook.clock import Clock
 from offhook.errors import HookFailed, InvalidUrl
 from offhook.events import Noted, NotificationQueued, Observe, unobserved
-from offhook.hooks.courier import Courier, Shelf
+from offhook.hooks.attempts import AttemptLog
+from offhook.hooks.courier import Courier, Reopen, Shelf, nothing_reopened
 from offhook.hooks.exchange import Success, Wish, exchange
 from offhook.hooks.outgoing import clean
 from offhook.hooks.policy import MEDIA, read_policy
-from offhook.hooks.signature import Tokens
+from offhook.hooks.signature import Tokens, websocket_headers
 from offhook.hooks.target import parse_target, redacted
 from offhook.hooks.transport import Transport
 from offhook.ids import Ids
@@ -48,6 +49,9 @@ class HookSettings:
     at_once: int = 1024
     """Notifications under way, all together."""
     at_once_per_host: int = 128
+    backoff_s: tuple[float, ...] = ()
+    """How long a notification waits before each further round of attempts, once all that its URL allows have failed for a reason
+    that the URL has tried again (``rp``). Empty: it is given up at once, as reference 2.2 says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,14 @@ class Hooks:
     """Every request to customers' servers. One for a node."""
 
     def __init__(
-        self, *, clock: Clock, ids: Ids, tokens: Callable[[str], Tokens], shelf: Shelf, settings: HookSettings | None = None
+        self,
+        *,
+        clock: Clock,
+        ids: Ids,
+        tokens: Callable[[str], Tokens],
+        shelf: Shelf,
+        settings: HookSettings | None = None,
+        reopen: Reopen = nothing_reopened,
     ) -> None:
         """Prepare it; nothing happens before ``start``.
 
@@ -108,6 +119,7 @@ class Hooks:
             tokens: who signs for an account, by auth id; called for every attempt, so it must not wait.
             shelf: where notifications survive a restart.
             settings: the defaults refuse private addresses.
+            reopen: the timeline of a call, by its CallUUID, for what is delivered after it, or after a restart.
         """
         self._clock = clock
         self._ids = ids
@@ -122,6 +134,8 @@ class Hooks:
             _host_of,
             at_once=self._settings.at_once,
             at_once_per_host=self._settings.at_once_per_host,
+            clock=clock,
+            reopen=reopen,
         )
 
     @property
@@ -133,6 +147,15 @@ class Hooks:
         """Open the client and deliver what the last run left on the shelf."""
         self._transport = Transport(allow_private=self._settings.allow_private, verify_tls=self._settings.verify_tls)
         await self._courier.start()
+
+    def upgrade_headers(self, auth_id: str, url: str) -> Sequence[tuple[str, str]]:
+        """The signature of a stream's WebSocket upgrade (reference 6.4), with a new nonce; make them for each attempt.
+
+        Args:
+            auth_id: whose call it is; its tokens sign.
+            url: ``wss://…`` or ``ws://…``, as it is asked for, percent-encoded.
+        """
+        return websocket_headers(url, self._tokens(auth_id), self._ids.nonce())
 
     async def aclose(self, drain_s: float = 0.0) -> None:
         """Go on with what is under way for at most ``drain_s`` seconds, then stop; notifications left wait on the shelf."""
@@ -277,10 +300,11 @@ class Hooks:
                 task.add_done_callback(lambda done: _forget(done, patience))
             raise
 
-    async def _deliver(self, notification: Notification, observe: Observe) -> Delivery:
-        """Make the request with its attempts. Whatever happens is a ``Delivery``."""
+    async def _deliver(self, notification: Notification, observe: Observe) -> Delivery | Notification:
+        """Make one round of attempts, as many as its URL allows. Whatever happens is a ``Delivery``, or a next round."""
         status: int | None = None
-        attempts, error = 0, None
+        error, again = None, False
+        log = AttemptLog(notification, observe, self._clock)
         try:
             wish = self._webhook(
                 notification.auth_id,
@@ -288,19 +312,21 @@ class Hooks:
                 notification.url,
                 notification.method,
                 notification.parameters,
-                observe,
+                log.observe,
                 xml=False,
             )
             success = await exchange(wish, self._open_transport(), self._clock)
-            status, attempts = success.answer.status, success.attempts
+            status = success.answer.status
         except HookFailed as failure:
-            status, attempts, error = failure.status, failure.attempts, failure.reason
+            status, error, again = failure.status, failure.reason, failure.repeatable
         except InvalidUrl as failure:
             error = str(failure)
         except Exception:  # noqa: BLE001 - our own defect must not hold up what comes after it
             _log.exception("notification %s of call %s", notification.id, notification.call_uuid)
             error = "internal error"
-        return Delivery(notification.id, error is None, status, attempts, error, self._clock.wall())
+        if error is not None and again and notification.rounds < len(self._settings.backoff_s):
+            return log.postponed(error, self._settings.backoff_s[notification.rounds])
+        return log.finished(status, error)
 
     def _open_transport(self) -> Transport:
         if self._transport is None:
@@ -320,26 +346,3 @@ def _host_of(notification: Notification) -> str:
         return parse_target(notification.url).authority.lower()
     except InvalidUrl:
         return ""
-
-
-class MemoryShelf:
-    """A shelf that forgets: for the terminal and for tests, where nothing outlives the process."""
-
-    def __init__(self) -> None:
-        """Empty."""
-        self._kept: dict[str, Notification] = {}
-        self.deliveries: list[Delivery] = []
-
-    async def add(self, notification: Notification) -> None:
-        """Keep it."""
-        self._kept[notification.id] = notification
-
-    async def pending(self, limit: int) -> list[Notification]:
-        """What is not finished."""
-        return list(self._kept.values())[:limit]
-
-    async def finish(self, delivery: Delivery) -> None:
-        """Strike it off."""
-        notification = self._kept.pop(delivery.notification_id, None)
-        if notification is not None:
-            self.deliveries.append(replace(delivery))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from offhook import __version__, causes
 from offhook.api import Accounts, Api, ApiSettings, Desk, HttpServer, LiveCalls
-from offhook.calls import CallSettings, DefaultApplication, Departures, Service, Sink
+from offhook.calls import CallSettings, DefaultApplication, Departures, Service, Sink, Timelines
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.hooks import Hooks, HookSettings, Tokens
@@ -38,6 +38,8 @@ SIP_PATH = "/sip"
 """Of the HTTP port, where browsers open their WebSocket."""
 TOKENS_S = 2.0
 """How often it is asked whether another process has changed a token."""
+BEAT_S = 2.0
+"""The length of a call that dies with its node is known that well."""
 HOOKS_DRAIN_S = 5.0
 """How long the last notifications may take when the node stops; the rest wait in the outbox."""
 
@@ -107,7 +109,8 @@ async def running(
         account, is_new = await store.ensure_account(settings.auth_id, settings.auth_token)
         # No task group, as `beside` is one: what cannot be started is to be raised as it is.
         opened.push_async_callback(_stopped, asyncio.create_task(_refresh_tokens(store), name="tokens"))
-        hooks = _hooks(settings, store, clock, ids)
+        timelines = Timelines(store, clock, sinks)
+        hooks = _hooks(settings, store, clock, ids, timelines)
         await hooks.start()
         opened.push_async_callback(hooks.aclose, HOOKS_DRAIN_S)
         media = Media(ports=settings.rtp_ports, host=settings.sip.host, clock=clock)
@@ -131,11 +134,10 @@ async def running(
             clock=clock,
             ids=ids,
             settings=_call_settings(settings, account),
-            sinks=sinks,
+            timelines=timelines,
         )
-        recovered = await service.recover()
-        if recovered:
-            log.warning("%d call(s) ran when the last node died; they have records now", recovered)
+        await _recover(service)
+        opened.push_async_callback(_stopped, asyncio.create_task(_beat(store, service), name="heartbeat"))
         reception = Reception(settings, telephony)
         departures = Departures(
             service, reception.begin, clock, starts_per_s=settings.calls_per_s, most=settings.account_calls or None
@@ -195,6 +197,20 @@ async def _refresh_tokens(store: Store) -> None:
             log.exception("the tokens could not be read; those that are known stay in use")
 
 
+async def _recover(service: Service) -> None:
+    recovered = await service.recover()
+    if recovered:
+        log.warning("%d call(s) ran when the last node died; they have records now", recovered)
+
+
+async def _beat(store: Store, service: Service) -> None:
+    """While calls run it is written down that they do: should the node die, nobody knows better how long they lasted."""
+    while True:
+        await asyncio.sleep(BEAT_S)
+        if service.calls:
+            store.beat()
+
+
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -245,7 +261,7 @@ def _api(settings: Settings, store: Store, live: LiveCalls, telephony: Telephony
     return Api(Desk(store=store, accounts=accounts, live=live, clock=clock, ids=ids, settings=told, log_out=log_out))
 
 
-def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids) -> Hooks:
+def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids, timelines: Timelines) -> Hooks:
     def tokens(auth_id: str) -> Tokens:
         main = store.main_token
         # What a removed account still has to send is signed with the main one's.
@@ -256,7 +272,13 @@ def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids) -> Hooks:
         ids=ids,
         tokens=tokens,
         shelf=store.outbox,
-        settings=HookSettings(user_agent=USER_AGENT, allow_private=settings.allow_private_urls, send_v1=settings.sign_v1),
+        settings=HookSettings(
+            user_agent=USER_AGENT,
+            allow_private=settings.allow_private_urls,
+            send_v1=settings.sign_v1,
+            backoff_s=settings.hook_backoff,
+        ),
+        reopen=timelines.reopen,
     )
 
 

@@ -48,9 +48,11 @@ class NodeCalls:
         call.end_by_api()
         return True
 
-    def place(self, placements: list[Placement]) -> bool:
+    async def place(self, placements: list[Placement]) -> bool:
         """Place calls; whether any of them has to wait. Raises ``TooManyCalls``."""
-        return self._departures.ask(placements)
+        waits = self._departures.ask(placements)
+        await self._service.announce(placements)
+        return waits
 
     def transfer(self, call_uuid: str, *, a_leg: Onward | None, b_leg: Onward | None) -> bool:
         """Let a party of a call, or both, go on with another document. Raises ``NoBLeg``."""

@@ -3,6 +3,7 @@
 from offhook.store.database import StoreError
 from offhook.store.history import CallFilter
 from offhook.store.inspection import Contents, contents, faults
+from offhook.store.notices import CannotRetry, Notice, State
 from offhook.store.numbers import NumberTaken, country_of, digits_of
 from offhook.store.paging import Page
 from offhook.store.shelf import OutboxShelf
@@ -11,11 +12,14 @@ from offhook.store.store import Account, Number, Store
 __all__ = [
     "Account",
     "CallFilter",
+    "CannotRetry",
     "Contents",
+    "Notice",
     "Number",
     "NumberTaken",
     "OutboxShelf",
     "Page",
+    "State",
     "Store",
     "StoreError",
     "contents",

@@ -6,10 +6,19 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from offhook.records import CallRecord, Delivery, LiveCall, Notification, TimelineRow
 from offhook.store import statements
 from offhook.store.rows import storable
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """When a node lived: what is known of calls that it ran when it died."""
+
+    beat_at: datetime
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +39,20 @@ class Batch:
     over: list[str] = field(default_factory=list)
     """Calls that do not run any more, and stand in the table of live ones."""
     outbox: dict[str, Notification] = field(default_factory=dict)
+    postponed: dict[str, Notification] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
+    beat: Heartbeat | None = None
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
     """They want to know when this is committed."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.live or self.events or self.records or self.over or self.outbox or self.deliveries)
+        rows = (self.live, self.events, self.records, self.over, self.outbox, self.postponed, self.deliveries)
+        return self.beat is None and not any(rows)
 
     def write(self, cursor: sqlite3.Cursor) -> None:
-        """Write everything; whatever stands there already stays as it is, so that writing a batch twice is writing it once."""
+        """Write everything; writing a batch twice is writing it once."""
         if self.live:
             cursor.executemany(statements.LIVE_CALL.sql, statements.LIVE_CALL.rows(self.live.values()))
         if self.events:
@@ -51,9 +63,17 @@ class Batch:
             cursor.executemany(statements.CALL_OVER, [(call_uuid,) for call_uuid in self.over])
         if self.outbox:
             cursor.executemany(statements.NOTIFICATION.sql, statements.NOTIFICATION.rows(self.outbox.values()))
+        self._put_off(cursor)
         if self.deliveries:
             cursor.executemany(statements.DELIVERY.sql, statements.DELIVERY.rows(self.deliveries))
             cursor.executemany(statements.NOTIFICATION_DONE, [(each.notification_id,) for each in self.deliveries])
+        if self.beat is not None:
+            cursor.execute(statements.HEARTBEAT.sql, statements.HEARTBEAT.row(self.beat))
+
+    def _put_off(self, cursor: sqlite3.Cursor) -> None:
+        if self.postponed:
+            rows = [statements.postponed(each) for each in self.postponed.values()]
+            cursor.executemany(statements.NOTIFICATION_POSTPONED, rows)
 
     def write_singly(self, cursor: sqlite3.Cursor) -> list[LeftOut]:
         """Write row by row, after some row made ``write`` fail: each is made storable, and one that still is not is left out."""
@@ -66,6 +86,7 @@ class Batch:
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one row must not cost the others
                 left_out.append(LeftOut(value, f"{type(error).__name__}: {error}"))
         cursor.executemany(statements.CALL_OVER, [(call_uuid,) for call_uuid in self.over])
+        self._put_off(cursor)
         cursor.executemany(statements.NOTIFICATION_DONE, [(each.notification_id,) for each in self.deliveries])
         return left_out
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from offhook.records import Delivery, Notification
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from offhook.records import Attempt, Delivery, Notification
 from offhook.store import tables
 from offhook.store.database import Database
 from offhook.store.rows import value_of
 from offhook.store.writer import Writer
 
+_TAKEN_AT_ONCE = 1000
+
 
 class OutboxShelf:
-    """Keeps notifications until they are delivered or given up; the log of deliveries stays."""
+    """Keeps notifications until they are delivered or given up; what became of them stays."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
@@ -31,7 +38,26 @@ class OutboxShelf:
         await self._writer.flushed()
         query = select(tables.outbox).order_by(tables.outbox.c.position).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return [value_of(Notification, row) for row in rows]
+        return [notification_of(row) for row in rows]
+
+    async def asked_again(self) -> list[Notification]:
+        """What somebody wants to be sent again, each told to one node once, in the order in which it was asked for."""
+        columns = tables.outbox.c
+        is_asked = columns.asked_at.is_not(None)
+        asked = select(columns.position).where(is_asked).order_by(columns.position).limit(_TAKEN_AT_ONCE)
+        if not await self._database.read(lambda connection: connection.execute(asked).first()):
+            return []  # As a rule: no write lock is taken to find that out.
+        taking = update(tables.outbox).where(columns.position.in_(asked), is_asked).values(asked_at=None).returning(tables.outbox)
+
+        def take(connection: Connection) -> list[Notification]:
+            rows = sorted(connection.execute(taking).mappings().all(), key=lambda row: row["position"])
+            return [notification_of(row) for row in rows]
+
+        return await self._database.write(take)
+
+    async def postpone(self, notification: Notification) -> None:
+        """It is tried again at its ``due_at``."""
+        self._writer.postpone(notification)
 
     async def finish(self, delivery: Delivery) -> None:
         """It was delivered, or given up."""
@@ -42,4 +68,21 @@ class OutboxShelf:
         await self._writer.flushed()
         query = select(tables.deliveries).where(tables.deliveries.c.notification_id == notification_id)
         row = await self._database.read(lambda connection: connection.execute(query).mappings().first())
-        return None if row is None else value_of(Delivery, row)
+        return None if row is None else delivery_of(row)
+
+
+def notification_of(row: Mapping[Any, Any]) -> Notification:
+    """A row of the outbox."""
+    found = value_of(Notification, row)
+    return replace(found, log=attempts_of(found.log)) if found.log else found
+
+
+def delivery_of(row: Mapping[Any, Any]) -> Delivery:
+    """A row of the deliveries."""
+    found = value_of(Delivery, row)
+    return replace(found, log=attempts_of(found.log)) if found.log else found
+
+
+def attempts_of(log: object) -> tuple[Attempt, ...]:
+    """Attempts, as JSON has kept them."""
+    return msgspec.convert(log, tuple[Attempt, ...])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from offhook.errors import SettingsError
 from offhook.ids import Ids
 from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
 from offhook.store import tables
+from offhook.store.batch import Heartbeat
 from offhook.store.catalogue import Catalogue
 from offhook.store.database import Database, StoreError
 from offhook.store.history import History
 from offhook.store.migrate import migrate
+from offhook.store.notices import Notices
 from offhook.store.numbers import Numbers, digits_of
 from offhook.store.rows import row_of, utc, value_of
 from offhook.store.shelf import OutboxShelf
@@ -62,6 +65,8 @@ class Store:
         self._main = ""
         self.outbox = OutboxShelf(database, self._writer)
         """Where notifications wait."""
+        self.notices = Notices(database, clock)
+        """The same, and what was delivered or given up, as an operator looks at it."""
         self.telephony = TelephonyShelf(database)
         """Endpoints, registrations, trunks."""
         self.tenants = Tenants(database, clock, self._tokens, self._routes.clear)
@@ -220,6 +225,21 @@ class Store:
         """A line of a timeline."""
         self._writer.event(row)
 
+    async def begun(self, calls: Sequence[LiveCall]) -> None:
+        """Calls that are going to run: as ``begin``; durable on return. Raises ``StoreError``."""
+        for call in calls:
+            self._writer.begin(call)
+        await self._writer.flushed()
+
+    def beat(self) -> None:
+        """The node lives, and calls run: what is known of them, should it die."""
+        self._writer.beat(self._clock.wall())
+
+    async def last_beat(self) -> datetime | None:
+        """When the node last lived, while calls ran."""
+        row = await self._one(select(tables.heartbeats))
+        return None if row is None else value_of(Heartbeat, row).beat_at
+
     async def finish(self, record: CallRecord, hangup: Notification | None) -> None:
         """A call is over: record, hangup request and the end of its life in one transaction; returns when that is committed."""
         await self._writer.finish(record, hangup)
@@ -252,6 +272,14 @@ class Store:
         columns = tables.timeline_events.c
         query = select(tables.timeline_events).where(columns.call_uuid == call_uuid).order_by(columns.sequence)
         return [value_of(TimelineRow, row) for row in await self._all(query)]
+
+    async def timeline_end(self, call_uuid: str) -> tuple[int, datetime] | None:
+        """The number of the last event of a call, and when the first one was; ``None`` when there is none."""
+        await self._writer.flushed()
+        columns = tables.timeline_events.c
+        query = select(func.max(columns.sequence).label("last"), func.min(columns.at).label("began"))
+        row = await self._one(query.where(columns.call_uuid == call_uuid))
+        return None if row is None or row["last"] is None else (int(row["last"]), row["began"].replace(tzinfo=UTC))
 
     async def leftovers(self) -> list[LiveCall]:
         """Calls that ran when the last node died."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 
-HEAD = "0005"
+HEAD = "0006"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -98,6 +98,14 @@ live_calls = Table(
     Column("hangup_method", String(4), nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("parent_call_uuid", String(36)),
+    Column("answered_at", DateTime),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("beat_at", DateTime, nullable=False),
 )
 
 call_records = Table(
@@ -152,6 +160,10 @@ outbox = Table(
     Column("method", String(4), nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("created_at", DateTime, nullable=False),
+    Column("rounds", Integer, nullable=False, default=0),
+    Column("due_at", DateTime),
+    Column("log", JSON, nullable=False),
+    Column("asked_at", DateTime, index=True),
 )
 
 deliveries = Table(
@@ -162,7 +174,15 @@ deliveries = Table(
     Column("status", Integer),
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
-    Column("finished_at", DateTime, nullable=False),
+    Column("finished_at", DateTime, nullable=False, index=True),
+    Column("auth_id", String(20), nullable=False, default=""),
+    Column("call_uuid", String(36), nullable=False, default="", index=True),
+    Column("purpose", String(32), nullable=False, default=""),
+    Column("url", Text, nullable=False, default=""),
+    Column("method", String(4), nullable=False, default=""),
+    Column("created_at", DateTime),
+    Column("parameters", JSON(none_as_null=True)),
+    Column("log", JSON, nullable=False),
 )
 
 sip_endpoints = Table(

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from offhook.clock import Clock
 from offhook.records import CallRecord, Delivery, LiveCall, Notification, TimelineRow
-from offhook.store.batch import Batch
+from offhook.store.batch import Batch, Heartbeat
 from offhook.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
@@ -63,9 +64,14 @@ class Writer:
             await self._task
 
     def begin(self, call: LiveCall) -> None:
-        """A call runs."""
+        """A call runs; again when more is known of it, which replaces what was."""
         self._batch.live[call.call_uuid] = call
         self._write_within(BEGIN_S)
+
+    def beat(self, at: datetime) -> None:
+        """The node lives, and calls run."""
+        self._batch.beat = Heartbeat(at)
+        self._write_within(EVENT_S)
 
     def event(self, row: TimelineRow) -> None:
         """A line of a timeline."""
@@ -80,9 +86,8 @@ class Writer:
     def finish(self, record: CallRecord, hangup: Notification | None) -> asyncio.Future[None]:
         """A call is over; done when that is committed."""
         call_uuid = record.call_uuid
-        # A call that began and ended in the same batch never has to stand in the table of live ones.
-        if self._batch.live.pop(call_uuid, None) is None:
-            self._batch.over.append(call_uuid)
+        self._batch.live.pop(call_uuid, None)  # It need not be put in again to be taken out,
+        self._batch.over.append(call_uuid)  # but an earlier batch may have put it in.
         self._batch.records[call_uuid] = record
         if hangup is not None:
             self._batch.outbox[hangup.id] = hangup
@@ -92,6 +97,11 @@ class Writer:
         """A notification waits; done when that is committed."""
         self._batch.outbox[notification.id] = notification
         return self.flushed()
+
+    def postpone(self, notification: Notification) -> None:
+        """A notification waits for its next round. If that is lost in a crash, the round comes early, which is allowed."""
+        self._batch.postponed[notification.id] = notification
+        self._write_within(DELIVERY_S)
 
     def delivered(self, delivery: Delivery) -> None:
         """A notification waits no more. Nobody waits for this: if it is lost in a crash, the notification is repeated."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
 
@@ -24,6 +26,8 @@ class Ledger:
     """How long it takes to look up a number."""
     failures_left: int = 0
     """So many more ``finish`` fail: the disk is full."""
+    beat_at: datetime | None = None
+    """When the last node was last known to live."""
     unreadable: bool = False
     """Looking up a number fails."""
 
@@ -34,6 +38,19 @@ class Ledger:
     def add_event(self, row: TimelineRow) -> None:
         """Something stands on its timeline."""
         self.rows.append(row)
+
+    async def begun(self, calls: Sequence[LiveCall]) -> None:
+        """Calls are going to run."""
+        self.live.update((call.call_uuid, call) for call in calls)
+
+    async def timeline_end(self, call_uuid: str) -> tuple[int, datetime] | None:
+        """The last number of a timeline, and when that began."""
+        rows = self.timeline(call_uuid)
+        return (max(row.sequence for row in rows), min(row.at for row in rows)) if rows else None
+
+    async def last_beat(self) -> datetime | None:
+        """When the last node was last known to live."""
+        return self.beat_at
 
     async def finish(self, record: CallRecord, hangup: Notification | None) -> None:
         """It is over. Raises ``OSError`` while ``failures_left``."""

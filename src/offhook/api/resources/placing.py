@@ -82,7 +82,7 @@ async def make(context: Context, ask: MakeCall) -> CallFired:
     parent = await _parent(context, ask)
     placements = [_placement(context, ask, each, parent) for each in destinations]
     try:
-        waits = context.desk.live.place(placements)
+        waits = await context.desk.live.place(placements)
     except TooManyCalls as error:
         raise ApiError(403, str(error)) from None
     uuids = [each.request_uuid for each in placements]

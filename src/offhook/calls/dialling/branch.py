@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -178,6 +179,8 @@ class Branch:
             async with dialling as leg:
                 self.leg = leg
                 self.answered_at, self.answered_now = self._call.tools.clock.wall(), self._call.tools.clock.now()
+                self.live = replace(self.live, answered_at=self.answered_at)
+                self._call.tools.records.begin(self.live)
                 try:
                     self._tell(self, "answer")
                     await self._talk(leg, claim)

@@ -228,6 +228,16 @@ def _queued(scene: Scene, row: TimelineRow) -> Iterator[Step]:
         yield scene.beside(row, f"waits in the outbox: {word(row, 'purpose')} {word(row, 'url')}", Kind.HTTP, Weight.WARNING)
 
 
+def _put_off(scene: Scene, row: TimelineRow) -> Iterator[Step]:
+    text = f"{word(row, 'purpose')} {urlsplit_path(word(row, 'url'))}: {word(row, 'error')}; again in {word(row, 'wait_s')} s"
+    yield scene.beside(row, text, Kind.HTTP, Weight.WARNING)
+
+
+def _given_up(scene: Scene, row: TimelineRow) -> Iterator[Step]:
+    text = f"{word(row, 'purpose')} {urlsplit_path(word(row, 'url'))} given up after {word(row, 'attempts')} attempt(s)"
+    yield scene.beside(row, text, Kind.HTTP, Weight.ERROR)
+
+
 def _placed(scene: Scene, row: TimelineRow) -> Iterator[Step]:
     name, _ = _leg(scene, row)
     yield scene.beside(row, f"{name}: calling {word(row, 'to_number')}", Kind.NOTE, Weight.QUIET)
@@ -301,6 +311,8 @@ _TELLERS: dict[str, Callable[[Scene, TimelineRow], Iterator[Step]]] = {
     "legs-bridged": _bridged,
     "leg-ended": _leg_over,
     "notification-queued": _queued,
+    "notification-postponed": _put_off,
+    "notification-given-up": _given_up,
     "media-measured": _measured,
     "call-ended": _over,
 }
