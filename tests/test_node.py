@@ -69,8 +69,14 @@ def test_a_call_that_ran_when_the_last_node_died_gets_its_record_and_its_hangup_
             assert record is not None
             assert (record.hangup_cause_code, record.hangup_source) == (5010, "Error")
             assert await node.parts.store.leftovers() == []
-            timeline = await node.parts.store.timeline(record.call_uuid)
+            async with asyncio.timeout(120):
+                timeline = await node.parts.store.timeline(record.call_uuid)
+                while not any(row.kind == "notification-given-up" for row in timeline):
+                    await asyncio.sleep(0.05)
+                    timeline = await node.parts.store.timeline(record.call_uuid)
             assert "the node stopped" in str(timeline[0].facts)
+            told = [row.kind for row in timeline]
+            assert told == ["note", "call-ended", "notification-queued", "http", "http", "notification-given-up"]
 
     asyncio.run(run())
 

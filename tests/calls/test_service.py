@@ -1,11 +1,12 @@
 """Arrival, draining, and what a crash left (hangup-causes.md sections 6.4 and 6.5)."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from offhook import causes
-from offhook.calls import DefaultApplication
+from offhook.calls import DefaultApplication, Order, Placement
 from offhook.records import Application, LiveCall
 from offhook.testing import AUTH_ID, NUMBER, Page, Party, World, in_world
 
@@ -164,13 +165,75 @@ async def test_what_a_crash_left_gets_its_record_and_its_hangup_request(world: W
 
 
 @in_world()
+async def test_a_call_that_was_answered_is_recorded_up_to_when_its_node_was_last_known_to_live(world: World) -> None:
+    call = await world.dial_in("<Speak loop='0'>On</Speak>")
+    await world.sleep(30)
+    (live,) = world.ledger.live.values()
+    answered_at = call.running.answered_at
+    assert answered_at is not None
+    assert live.answered_at == answered_at
+    call.hang_up()
+    await call.over()
+    world.ledger.records.clear()
+    world.customer.requests.clear()
+    world.ledger.live[live.call_uuid] = live
+    world.ledger.beat_at = answered_at + timedelta(seconds=28.9)
+    await world.sleep(3600)
+    assert await world.service.recover() == 1
+    await world.sleep(1)
+    record = call.record
+    assert (record.call_status, record.hangup_cause_code, record.duration_s) == ("completed", 5010, 28)
+    assert (record.answer_time, record.end_time) == (answered_at, world.ledger.beat_at)
+    (hangup,) = world.customer.requests
+    assert (hangup["Duration"], hangup["BillDuration"], hangup["AnswerTime"][:10]) == ("28", "60", f"{answered_at:%Y-%m-%d}")
+
+
+@pytest.mark.parametrize(
+    ("answered_s", "beat_s", "status", "duration_s"),
+    [(None, 50, "failed", 0), (10, None, "completed", 0), (10, 5, "completed", 0)],
+)
+def test_what_a_crash_left_of_a_placed_call(answered_s: int | None, beat_s: int | None, status: str, duration_s: int) -> None:
+    @in_world()
+    async def scene(world: World) -> None:
+        began = world.clock.wall()
+        answered = None if answered_s is None else began + timedelta(seconds=answered_s)
+        world.ledger.begin(LiveCall("uuid", AUTH_ID, "outbound", "1", "2", began, answered_at=answered))
+        world.ledger.beat_at = None if beat_s is None else began + timedelta(seconds=beat_s)
+        await world.sleep(100)
+        await world.service.recover()
+        (record,) = world.ledger.records
+        assert (record.call_status, record.duration_s, record.answer_time) == (status, duration_s, answered)
+        assert began <= record.end_time <= began + timedelta(seconds=50)
+
+    scene()
+
+
+@in_world()
+async def test_calls_that_wait_to_be_placed_are_written_down_with_what_their_hangup_request_says(world: World) -> None:
+    placement = Placement(
+        call_uuid="uuid",
+        request_uuid="request",
+        order=Order(kind="number", target="14155550177", from_number="14155550100", headers={"Team": "red"}),
+        application=world.application,
+    )
+    await world.service.announce([placement])
+    world.ledger.beat_at = None
+    assert await world.service.recover() == 1
+    await world.sleep(1)
+    (record,) = world.ledger.records
+    assert (record.call_status, record.direction, record.to_number) == ("failed", "outbound", "14155550177")
+    (hangup,) = world.customer.asked("hangup")
+    assert (hangup["RequestUUID"], hangup["X-PH-Team"], hangup["CallStatus"]) == ("request", "red", "failed")
+
+
+@in_world()
 async def test_one_leftover_that_cannot_be_closed_does_not_keep_the_others(world: World) -> None:
     began = world.clock.wall()
     for number in range(3):
         world.ledger.begin(
             LiveCall(f"uuid-{number}", AUTH_ID, "inbound", "1", "2", began, hangup_url="https://app.example/hangup")
         )
-    world.ledger.failures_left = 3
+    world.ledger.refuses.add("uuid-0")
     assert await world.service.recover() == 3
     await world.sleep(1)
     assert len(world.ledger.records) == 2

@@ -1,16 +1,17 @@
 """The timeline answers "why did my call do that?" (STYLE: write-only, typed, ordered)."""
 
+import asyncio
 import logging
 
 import pytest
 
-from offhook.calls import Sink, describe
+from offhook.calls import Sink, Timelines, describe
 from offhook.calls.bookkeeping import Outcome
 from offhook.calls.timeline import MAX_EVENTS, Timeline
 from offhook.causes import CALLER_HUNG_UP
-from offhook.events import DigitReceived, DocumentLoaded, Noted
+from offhook.events import DigitReceived, DocumentLoaded, Noted, NotificationGivenUp, unobserved
 from offhook.records import TimelineRow
-from offhook.testing import ANSWER_URL, World, in_world, run, virtual_clock
+from offhook.testing import ANSWER_URL, Ledger, World, in_world, run, virtual_clock
 
 
 def rows_of(*, before: int = 0, sinks: tuple[Sink, ...] = ()) -> tuple[Timeline, list[TimelineRow]]:
@@ -101,6 +102,29 @@ def test_it_ends_after_so_many_events_but_tells_the_end_of_the_call() -> None:
         timeline.add(Noted("more"))
         assert len(rows) == MAX_EVENTS + 1
         assert rows[-1].kind == "call-ended"
+        timeline.add(NotificationGivenUp("hangup", "https://a.example/", "connect", 2, "id"))
+        assert rows[-1].kind == "notification-given-up"
+
+    run(main())
+
+
+def test_what_is_told_later_goes_behind_what_is_written_on_one_timeline_for_all() -> None:
+    async def main() -> None:
+        ledger, clock = Ledger(), virtual_clock()
+        first = Timelines(ledger, clock)
+        timeline = first.begin("uuid")
+        timeline.add(Noted("one"))
+        assert await first.of("uuid") is timeline, "somebody still writes on it"
+        await asyncio.sleep(60)
+        later = Timelines(ledger, clock)
+        told = [await later.reopen("uuid") for _ in range(3)]
+        for number, observe in enumerate(told):
+            observe(Noted(str(number)))
+        assert [(row.sequence, row.offset_ms) for row in ledger.timeline("uuid")] == [(1, 0), *((n, 60_000) for n in (2, 3, 4))]
+        del told, observe
+        (await later.reopen("uuid"))(Noted("again"))
+        assert ledger.rows[-1].sequence == 5
+        assert await later.reopen("nobody's") is unobserved
 
     run(main())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from offhook.calls.urls import without_credentials
 from offhook.clock import Clock
-from offhook.events import CallEnded, Event, Noted
+from offhook.events import CallEnded, Event, HttpAttempted, Noted, NotificationGivenUp, NotificationPostponed
 from offhook.printable import printable
 from offhook.records import TimelineRow
 
@@ -18,6 +18,8 @@ Sink = Callable[[TimelineRow], None]
 
 MAX_EVENTS = 5000
 """A call's timeline goes silent there: a loop of the customer's must not fill the disk. How the call ended still follows."""
+_DELIVERIES = (HttpAttempted, NotificationPostponed, NotificationGivenUp)
+"""What becomes of the last requests of a call that is over: a few lines, which are told on a full timeline too."""
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -35,13 +37,12 @@ class Timeline:
 
     def __post_init__(self) -> None:
         self._began = self.clock.now() - self.age_s
-        self._full = False
+        self._full = self._over = False
 
     def add(self, event: Event) -> None:
         """Write an event. Never raises: a sink that fails is the sink's trouble, not the call's."""
-        if isinstance(event, CallEnded):
-            self._full = False  # What follows is how its last requests were delivered: a few lines.
-        if self._full:
+        self._over = self._over or isinstance(event, CallEnded)
+        if self._full and not (isinstance(event, CallEnded) or (self._over and isinstance(event, _DELIVERIES))):
             return
         self.sequence += 1
         if self.sequence == MAX_EVENTS:

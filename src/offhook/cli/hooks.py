@@ -89,7 +89,7 @@ def show(
 
 @hooks.command("retry")
 def retry(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that were given up.")] = False,
     since: Annotated[
         str | None,

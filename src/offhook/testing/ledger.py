@@ -26,6 +26,8 @@ class Ledger:
     """How long it takes to look up a number."""
     failures_left: int = 0
     """So many more ``finish`` fail: the disk is full."""
+    refuses: set[str] = field(default_factory=set)
+    """Calls whose ``finish`` always fails."""
     beat_at: datetime | None = None
     """When the last node was last known to live."""
     unreadable: bool = False
@@ -55,6 +57,8 @@ class Ledger:
     async def finish(self, record: CallRecord, hangup: Notification | None) -> None:
         """It is over. Raises ``OSError`` while ``failures_left``."""
         await asyncio.sleep(self.writing_takes_s)
+        if record.call_uuid in self.refuses:
+            raise OSError("this row cannot be written")
         if self.failures_left:
             self.failures_left -= 1
             raise OSError("the disk is full")
