@@ -177,6 +177,15 @@ def _waits(text: str) -> tuple[float, ...]:
     return waits
 
 
+def _metrics(text: str) -> str:
+    text = text.strip()
+    if text.lower() in {"off", "local", "all"}:
+        return text.lower()
+    if len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be off, local, all, or a token of 16 characters or more without spaces")
+    return text
+
+
 def _auth_id(text: str) -> str:
     text = text.strip()
     if len(text) != 20 or not text.startswith(("MA", "SA")) or not text.isalnum() or text != text.upper():
@@ -315,6 +324,12 @@ class Settings:
         "Calls that an account may have at once, in and out; more are refused: 403 by the API, busy for callers. 0: no limit.",
     )
     calls_per_s: float = _setting(_rate, 2.0, "Calls that are placed a second for each account; more wait in line.")
+    metrics: str = _setting(
+        _metrics,
+        "local",
+        "Who may read `/metrics`: `off`, `local` (loopback and private addresses, not what a proxy passes on), `all`, or a token "
+        "that has to come with the request (`Authorization: Bearer …`).",
+    )
     log_level: str = _setting(_level, "info", "`debug`, `info`, `warning` or `error`.")
 
 
@@ -347,7 +362,7 @@ def load(
         try:
             values[name] = known[name].metadata["read"](rendered)
         except ValueError as error:
-            shown = "***" if name == "auth_token" else repr(text)
+            shown = "***" if name in {"auth_token", "metrics"} else repr(text)
             raise SettingsError(f"{place}: {name} is {shown}, but {error}") from None
 
     for name, value in _read_file(file).items():

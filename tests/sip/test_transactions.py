@@ -22,6 +22,7 @@ class Bench:
         self.timers = Timers()
         self.sent: list[tuple[float, bytes]] = []
         self.over = False
+        self.repeats: list[bool] = []
         self.heard: list[int] = []
         self.failures: list[str] = []
 
@@ -33,6 +34,9 @@ class Bench:
 
     def forget(self, transaction: Transaction) -> None:
         self.over = True
+
+    def repeated(self, *, sent: bool) -> None:
+        self.repeats.append(sent)
 
     def until(self, end: float) -> None:
         while (deadline := self.timers.deadline) is not None and deadline <= end:

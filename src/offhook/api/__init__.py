@@ -4,6 +4,7 @@ from offhook.api.accounts import Accounts
 from offhook.api.context import ApiSettings, Desk
 from offhook.api.frame import Api
 from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall
+from offhook.api.scrape import Scrape
 from offhook.api.server import HttpServer
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "LiveCalls",
     "NoLiveCalls",
     "RunningCall",
+    "Scrape",
 ]

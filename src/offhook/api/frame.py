@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -17,12 +18,16 @@ from offhook.api.limits import RateLimit
 from offhook.api.reading import given, read
 from offhook.api.resources import ROUTES
 from offhook.api.routes import Map, Place, Route
+from offhook.metrics import Distribution
+from offhook.printable import printable
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/v1/Account/"
 OPENAPI = "/v1/openapi.json"
 LARGEST_BODY = 256 * 1024
+METHODS = ("GET", "POST", "DELETE")
+"""Others are refused everywhere; in figures they are one."""
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -34,6 +39,10 @@ class Api:
         self.map = Map(routes)
         self._limit = RateLimit(desk.settings.requests, desk.clock)
         self._described: bytes | None = None
+        self.answered: Counter[tuple[str, ...]] = Counter()
+        """Requests by route, method and status."""
+        self.latency = Distribution()
+        """How long they took, in s, by route and method."""
 
     def mount(self, app: web.Application) -> None:
         """Serve it as a part of an application."""
@@ -46,16 +55,41 @@ class Api:
         # Neither one slash at the end nor two are a reason to redirect: that would make a POST a GET.
         segments = [unquote(part, errors="replace") for part in request.rel_url.raw_path[len(PREFIX) :].rstrip("/").split("/")]
         found = self.map.find(segments[1:])
-        headers: dict[str, str] = {"X-Request-Id": api_id}
+        began = self._desk.clock.now()
+        answer = await self._attempt(request, segments[0], found, api_id, {"X-Request-Id": api_id})
+        self._note(request, found, answer.status, api_id, self._desk.clock.now() - began)
+        return answer
+
+    async def _attempt(
+        self,
+        request: web.Request,
+        auth_id: str,
+        found: tuple[Place, dict[str, str]] | None,
+        api_id: str,
+        headers: dict[str, str],
+    ) -> web.Response:
         try:
-            return await self._answer(request, segments[0], found, api_id, headers)
+            return await self._answer(request, auth_id, found, api_id, headers)
         except ApiError as error:
             return _refused(error, api_id, found, request.method, headers)
         except web.HTTPRequestEntityTooLarge:
             return _refused(_too_large(), api_id, found, request.method, headers)
         except Exception:
-            log.exception("request %s, %s %s, met a defect of ours", api_id, request.method, request.path)
+            log.exception("request %s, %s %s, met a defect of ours", api_id, request.method, printable(request.path))
             return _refused(ApiError(500, "internal error"), api_id, found, request.method, headers)
+
+    def _note(
+        self, request: web.Request, found: tuple[Place, dict[str, str]] | None, status: int, api_id: str, took_s: float
+    ) -> None:
+        """Count it, and log it by its id: what changes something always, for those who ask later who did."""
+        route = "/".join(found[0].segments) + "/" if found is not None and found[0].segments else "" if found else "none"
+        method = request.method if request.method in METHODS else "other"
+        self.answered[route, method, str(status)] += 1
+        self.latency.note(took_s, route, method)
+        level = logging.INFO if method in {"POST", "DELETE"} and status < 400 else logging.DEBUG
+        if log.isEnabledFor(level):
+            path = printable(request.path)
+            log.log(level, "request %s: %s %s: %d in %.1f ms", api_id, method, path, status, 1000 * took_s)
 
     async def _answer(
         self,

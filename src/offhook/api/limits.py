@@ -43,10 +43,19 @@ class RateLimit:
             asked = self._asked[auth_id] = deque()
         while asked and asked[0] <= now - WINDOW_S:
             asked.popleft()
-        headers = {"X-RateLimit-Limit": str(self._most), "X-RateLimit-Remaining": str(max(0, self._most - len(asked) - 1))}
+        wait_s = math.ceil(asked[0] + WINDOW_S - now) or 1 if asked else math.ceil(WINDOW_S)
+        headers = self._headers(max(0, self._most - len(asked) - 1), wait_s)
         if len(asked) >= self._most:
-            wait_s = math.ceil(asked[0] + WINDOW_S - now) or 1
             text = f"more than {self._most} requests in {WINDOW_S:g} seconds"
             raise ApiError(429, text, {**headers, "Retry-After": str(wait_s)})
         asked.append(now)
         return headers
+
+    def _headers(self, left: int, more_in_s: int) -> dict[str, str]:
+        """The fields of draft-ietf-httpapi-ratelimit-headers (from revision 08 on), and those that came before it everywhere."""
+        return {
+            "RateLimit-Policy": f'"account";q={self._most};w={WINDOW_S:g}',
+            "RateLimit": f'"account";r={left};t={more_in_s}',
+            "X-RateLimit-Limit": str(self._most),
+            "X-RateLimit-Remaining": str(left),
+        }

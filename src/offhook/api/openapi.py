@@ -18,6 +18,7 @@ _MEANINGS = {
     "401": "The credentials are wrong, or not for this account.",
     "403": "Not permitted.",
     "404": "There is no such thing, or it is somebody else's.",
+    "405": "Nothing of the kind can be done at this path.",
     "409": "It cannot be done as things stand.",
     "413": "The body is too large.",
     "429": "Too many requests.",

@@ -10,14 +10,16 @@ from aiohttp import web
 from offhook.errors import SettingsError
 from offhook.settings import HostPort
 
+_NOT_STORED = {"Cache-Control": "no-store"}
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
-    """Serves ``/healthz`` (the process runs), ``/readyz`` (it takes calls; 503 while it drains), and what others add.
+    """Serves ``/healthz`` (the process runs), ``/readyz`` (it takes calls; 503 and the reasons when not), and what others add.
 
     Args:
-        ready: whether calls are taken.
+        ready: what is wrong with what calls need, by its name; empty texts where nothing is.
         routes: GET handlers of others, by path.
         mounts: add what others serve.
         tls: with it, HTTPS is spoken instead of HTTP.
@@ -27,7 +29,7 @@ class HttpServer:
         self,
         address: HostPort,
         *,
-        ready: Callable[[], bool],
+        ready: Callable[[], Awaitable[Mapping[str, str]]],
         routes: Mapping[str, Handler] | None = None,
         mounts: Sequence[Callable[[web.Application], None]] = (),
         tls: ssl.SSLContext | None = None,
@@ -74,8 +76,11 @@ class HttpServer:
             await runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        return web.json_response({"status": "ok"}, headers=_NOT_STORED)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        ready = self._ready()
-        return web.json_response({"status": "ready" if ready else "draining"}, status=200 if ready else 503)
+        checks = await self._ready()
+        ready = not any(checks.values())
+        shown = {name: trouble or "ok" for name, trouble in checks.items()}
+        status = "ready" if ready else "not ready"
+        return web.json_response({"status": status, "checks": shown}, status=200 if ready else 503, headers=_NOT_STORED)

@@ -14,6 +14,7 @@ from offhook.calls.outbound import Placement
 from offhook.causes import Ending
 from offhook.clock import Clock
 from offhook.errors import PeerFault
+from offhook.metrics import WAIT_SECONDS, Distribution
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,13 @@ class Departures:
         self._most = most
         self._lines: dict[str, _Line] = {}
         self._waiting: dict[str, Placement] = {}
+        self._asked_at: dict[str, float] = {}
+        """When those that wait were asked for, loop time."""
+        self.waits = Distribution(WAIT_SECONDS)
+        """How long those that were placed had waited, s."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def ask(self, placements: list[Placement]) -> bool:
         """Place calls, all of them or none.
@@ -91,6 +99,7 @@ class Departures:
         for placement in placements:
             line.waiting.append(placement)
             self._waiting[placement.call_uuid] = placement
+            self._asked_at[placement.call_uuid] = self._clock.now()
         self._go_on(line)
         return any(placement.call_uuid in self._waiting for placement in placements)
 
@@ -99,6 +108,7 @@ class Departures:
         placement = self._waiting.pop(call_uuid, None)
         if placement is None:
             return False
+        del self._asked_at[call_uuid]
         self._lines[placement.application.auth_id].waiting.remove(placement)
         self._begin(self._places.withdraw(placement, causes.API_CANCEL), f"call {call_uuid}")
         return True
@@ -117,6 +127,7 @@ class Departures:
         for placement in list(self._waiting.values()):
             self._begin(self._places.withdraw(placement, ending), f"call {placement.call_uuid}")
         self._waiting.clear()
+        self._asked_at.clear()
         for line in self._lines.values():
             line.waiting.clear()
             if line.timer is not None:
@@ -130,6 +141,7 @@ class Departures:
         while line.waiting and line.next_start <= now:
             placement = line.waiting.popleft()
             del self._waiting[placement.call_uuid]
+            self.waits.note(now - self._asked_at.pop(placement.call_uuid))
             line.next_start = max(line.next_start, now - self._gap_s) + self._gap_s
             line.running += 1
             self._begin(self._run(line, placement), f"call {placement.call_uuid}")

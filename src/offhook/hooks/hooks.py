@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from offhook.clock import Clock
 from offhook.errors import HookFailed, InvalidUrl
-from offhook.events import Noted, NotificationQueued, Observe, unobserved
+from offhook.events import Event, HttpAttempted, Noted, NotificationQueued, Observe, unobserved
 from offhook.hooks.attempts import AttemptLog
 from offhook.hooks.courier import Courier, Reopen, Shelf, nothing_reopened
 from offhook.hooks.exchange import Success, Wish, exchange
+from offhook.hooks.outcomes import outcome_of
 from offhook.hooks.outgoing import clean
 from offhook.hooks.policy import MEDIA, read_policy
 from offhook.hooks.signature import Tokens, websocket_headers
 from offhook.hooks.target import parse_target, redacted
 from offhook.hooks.transport import Transport
 from offhook.ids import Ids
+from offhook.metrics import Distribution
 from offhook.records import Delivery, Notification
 
 _log = logging.getLogger("offhook.hooks")
@@ -127,6 +130,10 @@ class Hooks:
         self._shelf = shelf
         self._settings = settings or HookSettings()
         self._transport: Transport | None = None
+        self.attempts = Distribution()
+        """How long requests took, in s, by purpose and outcome."""
+        self.delivered: Counter[tuple[str, ...]] = Counter()
+        """Rounds of notifications, by purpose and whether they were ``delivered``, ``postponed`` or ``given-up``."""
         self._fetches: set[asyncio.Task[Success]] = set()
         self._courier = Courier(
             shelf,
@@ -243,7 +250,7 @@ class Hooks:
             method="GET",
             parameters={},
             policy=MEDIA,
-            observe=observe,
+            observe=self._counting(observe),
             user_agent=self._settings.user_agent,
             nonce=self._ids.nonce,
             extra_headers=tuple((name, value) for name, value in conditions if value),
@@ -278,12 +285,20 @@ class Hooks:
             method="GET" if method.upper() == "GET" else "POST",
             parameters=clean(parameters),
             policy=policy,
-            observe=observe,
+            observe=self._counting(observe),
             user_agent=self._settings.user_agent,
             nonce=self._ids.nonce,
             tokens=self._tokens(auth_id),
             sign_v1=self._settings.send_v1,
         )
+
+    def _counting(self, observe: Observe) -> Observe:
+        def observed(event: Event) -> None:
+            if isinstance(event, HttpAttempted):
+                self.attempts.note(event.duration_ms / 1000, event.purpose, outcome_of(event))
+            observe(event)
+
+        return observed
 
     async def _finishing(self, wish: Wish) -> Success:
         """Run the exchange in a task of its own, so that it outlives a caller who hangs up."""
@@ -325,7 +340,9 @@ class Hooks:
             _log.exception("notification %s of call %s", notification.id, notification.call_uuid)
             error = "internal error"
         if error is not None and again and notification.rounds < len(self._settings.backoff_s):
+            self.delivered[notification.purpose, "postponed"] += 1
             return log.postponed(error, self._settings.backoff_s[notification.rounds])
+        self.delivered[notification.purpose, "delivered" if error is None else "given-up"] += 1
         return log.finished(status, error)
 
     def _open_transport(self) -> Transport:

@@ -52,6 +52,8 @@ class Media:
         """By number (for the room's own use)."""
         self.busy = False
         """The engine has no room for more legs: a tick takes nearly as long as it may."""
+        self.restarts = 0
+        """Engines that died and were replaced."""
         self._engine: EngineProcess | None = None
         self._ready: asyncio.Future[None] | None = None
         self._deaths: list[float] = []
@@ -221,6 +223,7 @@ class Media:
             return
         _log.error("the media engine died with %d legs: starting another", self.channels)
         self.busy = False
+        self.restarts += 1
         self._interrupted = [recording for channel in self._channels.values() for recording in channel.recordings]
         self._begin()
         for channel in list(self._channels.values()):

@@ -456,6 +456,12 @@ class Figures(_Message, frozen=True):
     rss_bytes: int
     misses: int
     """Reads that found nothing."""
+    tick_counts: tuple[int, ...] = ()
+    """How many ticks took as long as each of ``metrics.TICK_SECONDS`` or less, and more than the one before; the last: beyond."""
+    tick_ns: int = 0
+    """What all of them took."""
+    packets: dict[str, int] = {}
+    """``received``, ``sent``, ``lost``, ``late`` and ``concealed``, of all legs that there were. They never fall."""
 
 
 Event = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offhook import __version__, causes
-from offhook.api import Accounts, Api, ApiSettings, Desk, HttpServer, LiveCalls
+from offhook.api import Accounts, Api, ApiSettings, Desk, HttpServer, LiveCalls, Scrape
 from offhook.calls import CallSettings, DefaultApplication, Departures, Service, Sink, Timelines
 from offhook.clock import Clock
 from offhook.errors import SettingsError
@@ -20,6 +20,7 @@ from offhook.hooks import Hooks, HookSettings, Tokens
 from offhook.ids import Ids
 from offhook.media import Clips, Media
 from offhook.node.dialler import Dialler
+from offhook.node.figures import CallFigures, NodeFigures
 from offhook.node.live_calls import NodeCalls
 from offhook.node.reception import Reception
 from offhook.node.telephony import Telephony
@@ -109,7 +110,8 @@ async def running(
         account, is_new = await store.ensure_account(settings.auth_id, settings.auth_token)
         # No task group, as `beside` is one: what cannot be started is to be raised as it is.
         opened.push_async_callback(_stopped, asyncio.create_task(_refresh_tokens(store), name="tokens"))
-        timelines = Timelines(store, clock, sinks)
+        counted = CallFigures()
+        timelines = Timelines(store, clock, [*sinks, counted.take])
         hooks = _hooks(settings, store, clock, ids, timelines)
         await hooks.start()
         opened.push_async_callback(hooks.aclose, HOOKS_DRAIN_S)
@@ -144,16 +146,21 @@ async def running(
         )
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = _stack(settings, telephony, reception, tls, clock, ids)
-        http = HttpServer(
-            settings.http,
-            ready=lambda: reception.open,
-            routes={SIP_PATH: stack.websocket},
-            mounts=[_api(settings, store, NodeCalls(service, departures, clock), telephony, clock, ids).mount],
-            tls=_https(settings, tls),
+        api = _api(settings, store, NodeCalls(service, departures, clock), telephony, clock, ids)
+        figures = NodeFigures(
+            calls=counted,
+            store=store,
+            hooks=hooks,
+            media=media,
+            service=service,
+            departures=departures,
+            stack=stack,
+            telephony=telephony,
+            api=api,
+            reception=reception,
+            clock=clock,
         )
-        await http.start()
-        stack.web_port = http.port
-        opened.push_async_callback(http.aclose)
+        http = await opened.enter_async_context(_served(settings, api, figures, stack, tls))
         await stack.start()
         opened.push_async_callback(stack.aclose)
         dialler.opens(stack, media)
@@ -215,6 +222,24 @@ async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@asynccontextmanager
+async def _served(settings: Settings, api: Api, figures: NodeFigures, stack: Stack, tls: Tls) -> AsyncIterator[HttpServer]:
+    async with figures.watching():
+        http = HttpServer(
+            settings.http,
+            ready=figures.health.checks,
+            routes={SIP_PATH: stack.websocket},
+            mounts=[api.mount, Scrape(figures.read, settings.metrics).mount],
+            tls=_https(settings, tls),
+        )
+        await http.start()
+        stack.web_port = http.port
+        try:
+            yield http
+        finally:
+            await http.aclose()
 
 
 def _stack(settings: Settings, telephony: Telephony, reception: Reception, tls: Tls, clock: Clock, ids: Ids) -> Stack:

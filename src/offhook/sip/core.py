@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -83,6 +84,10 @@ class Core:
         """The transactions of open INVITEs, by what their copies would have in common."""
         self.dropped = 0
         """Messages that were thrown away: unreadable, or answers to nothing."""
+        self.messages: Counter[tuple[str, ...]] = Counter()
+        """By way, ``received`` or ``sent``, and by method or status."""
+        self.repeats: Counter[tuple[str, ...]] = Counter()
+        """Messages that came or were sent again, by way."""
         self.failover = Failover()
         self.uas = Uas(self)
         self.uac = Uac(self)
@@ -100,8 +105,11 @@ class Core:
         try:
             message = parse_message(data, stream=source.framed)
             if isinstance(message, Response):
+                self.messages["received", str(message.status)] += 1
                 self._response(message)
             else:
+                # Strangers may make up any method; they must not make up figures.
+                self.messages["received", message.method if message.method in RECOGNISED else "other"] += 1
                 self._request(message, source)
         except SipParseError as error:
             self.dropped += 1
@@ -162,7 +170,7 @@ class Core:
 
     def reply(self, request: Request, reply_to: Address, response: Response) -> None:
         """Send a response and remember nothing (section 8.2.7): a request that comes again is answered again, alike."""
-        self.parts.transmit(response.to_bytes(), reply_to, sent_by(request, reply_to))
+        self.transmit(response.to_bytes(), reply_to, sent_by(request, reply_to))
 
     def answer(
         self, request: Request, status: int, reason: str | None = None, *, headers: Headers = (), tag: str | None = None
@@ -204,6 +212,7 @@ class Core:
 
     def transmit(self, data: bytes, address: Address, otherwise: Address | None = None) -> None:
         """Send bytes."""
+        self.messages["sent", (data[8:11] if data.startswith(b"SIP/2.0 ") else data[: data.find(b" ")]).decode()] += 1
         self.parts.transmit(data, address, otherwise)
 
     def after(self, delay_s: float, act: Callable[[], None]) -> Timer:
@@ -218,6 +227,10 @@ class Core:
             if self.merged.get(mark) == transaction.key:
                 del self.merged[mark]
             self.uas.transaction_over(transaction)
+
+    def repeated(self, *, sent: bool) -> None:
+        """A message was sent or came again."""
+        self.repeats["sent" if sent else "received",] += 1
 
     # -- shared by both sides --------------------------------------------------------------------------------------
 

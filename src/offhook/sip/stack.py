@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -165,6 +166,16 @@ class Stack:
     def connections(self) -> int:
         """Open connections."""
         return len(self._streams)
+
+    @property
+    def connections_by_transport(self) -> Counter[tuple[str, ...]]:
+        """How many of them are ``tcp``, ``tls``, ``ws`` and ``wss``."""
+        return self._streams.by_transport()
+
+    @property
+    def listening(self) -> bool:
+        """Whether calls can come in."""
+        return not self._closing and self._datagrams.transport is not None and all(each.is_serving() for each in self._servers)
 
     @property
     def awaiting_answers(self) -> bool:

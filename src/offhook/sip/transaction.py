@@ -41,6 +41,9 @@ class Wire(Protocol):
     def forget(self, transaction: Transaction) -> None:
         """The transaction has terminated."""
 
+    def repeated(self, *, sent: bool) -> None:
+        """A message was sent or came again."""
+
 
 class State(Enum):
     """Section 17; ACCEPTED is RFC 6026."""
@@ -130,6 +133,7 @@ class Transaction:
     def repeated(self, message: Request | Response, *, sent: bool) -> None:
         """A message has been sent or came again."""
         self._repeats[sent] += 1
+        self._wire.repeated(sent=sent)
         if self.on_repeat is not None and self._repeats[sent] <= MOST_REPEATS_TOLD:
             self.on_repeat(message, self._repeats[sent], sent)
 

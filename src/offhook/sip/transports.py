@@ -237,6 +237,10 @@ class Streams:
     def __contains__(self, address: Address) -> bool:
         return address in self._connections
 
+    def by_transport(self) -> Counter[tuple[str, ...]]:
+        """How many connections there are of each kind."""
+        return Counter((address.transport,) for address in self._connections)
+
     def accept(self) -> Connection:
         """A protocol for a TCP connection that came in."""
         return Connection(self)

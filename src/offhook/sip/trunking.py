@@ -77,6 +77,12 @@ class TrunkState:
     tokens: float = 0.0
     """Of calls a second."""
     filled_at: float = 0.0
+    failures: int = 0
+    """Calls that got no answer there, or a 503."""
+
+    def usable(self, now: float) -> bool:
+        """Whether, as far as is known, it takes calls; ``now`` is loop time."""
+        return self.alive is not False and self.registered is not False and self.avoided_until <= now
 
 
 class Trunks:
@@ -139,8 +145,7 @@ class Trunks:
         now = self._clock.now()
 
         def key(trunk: Trunk) -> tuple[bool, int, int, float]:
-            state = self._states[trunk.name]
-            dead = state.alive is False or state.registered is False or state.avoided_until > now
+            dead = not self._states[trunk.name].usable(now)
             # The smallest of exponential times is distributed by the weights (Efraimidis and Spirakis).
             turn = self._random.expovariate(max(trunk.weight, 1e-6)) if trunk.weight > 0 else float("inf")
             return dead, -_fit(trunk, number), trunk.priority, turn
@@ -167,6 +172,7 @@ class Trunks:
         state = self._states.get(trunk.name)
         if state is not None:
             state.avoided_until, state.said = self._clock.now() + DEAD_S, why
+            state.failures += 1
 
     def _token(self, state: TrunkState, rate: float) -> bool:
         now = self._clock.now()

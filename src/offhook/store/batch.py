@@ -51,6 +51,9 @@ class Batch:
         rows = (self.live, self.events, self.records, self.over, self.outbox, self.postponed, self.deliveries)
         return self.beat is None and not any(rows)
 
+    def __len__(self) -> int:
+        return sum(len(each) for each in (self.live, self.events, self.records, self.over, self.outbox, self.deliveries))
+
     def write(self, cursor: sqlite3.Cursor) -> None:
         """Write everything; writing a batch twice is writing it once."""
         if self.live:

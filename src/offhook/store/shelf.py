@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from offhook.records import Attempt, Delivery, Notification
 from offhook.store import tables
 from offhook.store.database import Database
-from offhook.store.rows import value_of
+from offhook.store.rows import utc, value_of
 from offhook.store.writer import Writer
 
 _TAKEN_AT_ONCE = 1000
@@ -58,6 +59,12 @@ class OutboxShelf:
     async def postpone(self, notification: Notification) -> None:
         """It is tried again at its ``due_at``."""
         self._writer.postpone(notification)
+
+    async def depth(self, now: datetime) -> tuple[int, float]:
+        """How many are committed and not finished, and how long ago, in s, the oldest of them was made; 0 when there is none."""
+        query = select(func.count(), func.min(tables.outbox.c.created_at))
+        count, oldest = await self._database.browse(lambda connection: connection.execute(query).one())
+        return count, 0.0 if oldest is None else max(0.0, (utc(now) - oldest).total_seconds())
 
     async def finish(self, delivery: Delivery) -> None:
         """It was delivered, or given up."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, false, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -108,6 +108,23 @@ class Store:
         """Write what is buffered and close. Idempotent."""
         await self._writer.aclose()
         await self._database.aclose()
+
+    @property
+    def writing(self) -> Writer:
+        """What is buffered and committed, in figures."""
+        return self._writer
+
+    async def check(self) -> None:
+        """Raise ``StoreError`` unless the database takes something now."""
+        if self._writer.trouble is not None:
+            raise self._writer.trouble
+        nothing = (
+            update(tables.accounts).where(false()).values(name="")
+        )  # takes the lock and the right to write, and changes nothing
+        try:
+            await self._database.write(lambda connection: connection.execute(nothing))
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database takes nothing: {getattr(error, 'orig', None) or error}") from error
 
     # -- accounts --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from offhook.clock import Clock
+from offhook.metrics import Distribution
 from offhook.records import CallRecord, Delivery, LiveCall, Notification, TimelineRow
 from offhook.store.batch import Batch, Heartbeat
 from offhook.store.database import Database, StoreError
@@ -51,6 +52,21 @@ class Writer:
         self._trouble: StoreError | None = None
         """The database has refused for longer than ``PATIENCE_S``."""
         self._dropped: dict[str, tuple[int, TimelineRow]] = {}
+        self.commits = Distribution()
+        """How long they took, in s, the attempts that the database refused included."""
+        self.refusals = 0
+        self.dropped = 0
+        """Timeline events that were not kept."""
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not committed yet."""
+        return len(self._batch) + len(self._writing)
+
+    @property
+    def trouble(self) -> StoreError | None:
+        """Why the database has taken nothing for longer than ``PATIENCE_S``."""
+        return self._trouble
 
     def start(self) -> None:
         """Begin to write."""
@@ -78,6 +94,7 @@ class Writer:
         if len(self._batch.events) >= MAX_BUFFERED_EVENTS:
             count = self._dropped[row.call_uuid][0] if row.call_uuid in self._dropped else 0
             self._dropped[row.call_uuid] = count + 1, row
+            self.dropped += 1
             return
         self._batch.events.append(row)
         if len(self._batch.events) == 1:
@@ -152,6 +169,7 @@ class Writer:
             try:
                 await self._commit()
             except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end: every call waits for it
+                self.refusals += 1
                 refused_s = self._clock.now() - began
                 log.error("the database %s refuses for %.1f s: %s", self._database.path, refused_s, _reason(error))
                 if refused_s >= PATIENCE_S:
@@ -162,6 +180,7 @@ class Writer:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             else:
+                self.commits.note(self._clock.now() - began)
                 break
         self._trouble = None
         for waiter in self._writing.waiters:

@@ -161,6 +161,7 @@ class Commands:
         engine.reports.remove(leg, engine.pacing.tick)
         if leg.slot >= 0:
             engine.reception.remove(leg)
+            engine.counting.leaves(leg)
             engine.legs.dismiss(leg)
         leg.socket.close()
         del self._legs[leg.number]

@@ -13,6 +13,7 @@ from offhook.media.engine import codecs, concealment, jitter, levels, playing
 from offhook.media.engine.arena import Arena
 from offhook.media.engine.beeps import BeepWatches
 from offhook.media.engine.control import Control
+from offhook.media.engine.counting import Counting
 from offhook.media.engine.edges import Edges
 from offhook.media.engine.gains import Gains
 from offhook.media.engine.hushing import hushed
@@ -59,6 +60,7 @@ class Engine:
         self.recorder = Recorder(control.tell)
         self.pacing = Pacing()
         self.load = Load()
+        self.counting = Counting(self.legs)
         self._scratch = levels.scratch()
         self._version = -1
         self._ticks = self._leg_ticks = 0
@@ -126,8 +128,7 @@ class Engine:
         for event in self.taps.take(legs):
             self.control.tell(event)
         self.recorder.take(legs, tick)
-        if self.load.note(time.monotonic_ns() - began_ns):
-            self.control.tell(wire.Busy(self.load.busy))
+        self._took(time.monotonic_ns() - began_ns)
         self.control.flush()
         marks.append(clock())
 
@@ -139,12 +140,20 @@ class Engine:
         for phase, (before, after) in enumerate(itertools.pairwise(marks)):
             self._phases[phase] += after - before
 
+<<<<<<< HEAD
     def _mix(self) -> None:
         """What each party hears: its prompt, those in its room, and what is played over both."""
         legs = self.legs
         self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), self.rooms, legs), legs.out)
         self.overlays.mix(legs, self.arena)
         self.gains.send(legs)
+=======
+    def _took(self, took_ns: int) -> None:
+        """All but the telling of a tick is done."""
+        self.counting.tick(took_ns)
+        if self.load.note(took_ns):
+            self.control.tell(wire.Busy(self.load.busy))
+>>>>>>> a1392cf (Figures of a node at /metrics, readiness with reasons, rate limits as the IETF's draft names them, request ids in the log)
 
     def stop_playing(self, leg: Leg, why: PlaybackEnd) -> None:
         """End what the leg plays, if it plays anything, and tell."""
@@ -185,6 +194,9 @@ class Engine:
             tuple(self.pacing.gaps),
             rss,
             self.reception.misses,
+            tuple(self.counting.ticks),
+            self.counting.tick_ns,
+            self.counting.packets(),
         )
 
     def pressed(self, leg: Leg, press: Press, via: str = "rfc4733") -> None:
