@@ -1,0 +1,118 @@
+"""Whether a node can do its work: what it says when the database, the media engine or it itself is in trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from offhook.clock import Clock
+from offhook.node.health import Shared
+from offhook.testing.live import NodeProcess
+
+from .conftest import MAIN, TOKEN, Answered, Raw
+from .test_metrics import page, samples, value
+
+PATIENCE_S = 120.0
+
+
+def until(raw: Raw, wanted: Callable[[Answered], bool]) -> Answered:
+    """Ask whether it is ready until the answer is as wanted."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not wanted(answer := raw.ask("GET", "/readyz", Authorization="")):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.2)
+    return answer
+
+
+def checks(answer: Answered) -> dict[str, Any]:
+    found: dict[str, Any] = answer.body["checks"]
+    return found
+
+
+def test_it_is_ready_and_says_what_was_looked_at(raw: Raw) -> None:
+    answer = until(raw, lambda it: it.status == 200)
+    assert answer.body == {"status": "ready", "checks": {"database": "ok", "media": "ok", "sip": "ok", "calls": "ok"}}
+    assert answer.headers["cache-control"] == "no-store"
+    alive = raw.ask("GET", "/healthz", Authorization="")
+    assert (alive.status, alive.body) == (200, {"status": "ok"})
+
+
+def test_a_database_that_takes_nothing(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data", auth_id=MAIN, auth_token=TOKEN)
+    raw = Raw(node.http_port)
+    try:
+        until(raw, lambda it: it.status == 200)
+        other = sqlite3.connect(node.data / "offhook.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        answer = until(raw, lambda it: it.status == 503)
+        assert answer.body["status"] == "not ready"
+        assert checks(answer)["database"] == "nothing can be written"
+        assert checks(answer)["sip"] == checks(answer)["calls"] == "ok"
+        assert raw.ask("GET", "/healthz", Authorization="").status == 200
+        other.execute("ROLLBACK")
+        other.close()
+        until(raw, lambda it: it.status == 200)
+        assert "not ready: database" in node.log.read_text()
+    finally:
+        node.stop()
+
+
+def test_a_media_engine_that_hangs_and_one_that_dies(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data", auth_id=MAIN, auth_token=TOKEN)
+    raw = Raw(node.http_port)
+    try:
+        until(raw, lambda it: it.status == 200)
+        engine = node.engine_pid
+        os.kill(engine, signal.SIGSTOP)
+        answer = until(raw, lambda it: it.status == 503)
+        assert checks(answer)["media"] == "the media engine does not answer"
+        found = samples(page(node))
+        assert value(found, "offhook_engine_up") == value(found, "offhook_ready") == 0
+        assert not any(name.startswith("offhook_engine_cpu") for name, _ in found), "a counter must not fall to 0 and come back"
+        os.kill(engine, signal.SIGCONT)
+        until(raw, lambda it: it.status == 200)
+        os.kill(engine, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE_S
+        while value(samples(page(node)), "offhook_engine_restarts_total") != 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        until(raw, lambda it: it.status == 200)
+    finally:
+        node.stop()
+
+
+def test_who_asks_often_costs_no_more_than_who_asks_once() -> None:
+    made = 0
+
+    async def make() -> int:
+        nonlocal made
+        made += 1
+        await asyncio.sleep(0)
+        if made == 2:
+            raise ValueError("the second time")
+        return made
+
+    class Frozen(Clock):
+        time = 0.0
+
+        def now(self) -> float:
+            return self.time
+
+    async def run() -> None:
+        clock = Frozen()
+        shared = Shared(make, clock)
+        assert await asyncio.gather(*(shared.get() for _ in range(20))) == [1] * 20
+        assert await shared.get() == 1
+        clock.time += 1.5
+        results = await asyncio.gather(*(shared.get() for _ in range(5)), return_exceptions=True)
+        assert all(isinstance(each, ValueError) for each in results)
+        assert await shared.get() == 3, "what failed is tried again at once"
+        await shared.aclose()
+
+    asyncio.run(run())
