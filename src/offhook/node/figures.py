@@ -147,7 +147,7 @@ class NodeFigures:
         for direction in ("inbound", "outbound"):
             for state in ("ringing", "in-progress"):
                 running[direction, state] = 0
-        for call in self._service.calls.values():
+        for call in (*self._service.calls.values(), *self._service.b_legs.values()):
             running[call.live.direction, call.status.value] += 1
         return {
             "offhook_calls": running,
