@@ -147,8 +147,10 @@ class NodeFigures:
         for direction in ("inbound", "outbound"):
             for state in ("ringing", "in-progress"):
                 running[direction, state] = 0
-        for call in (*self._service.calls.values(), *self._service.b_legs.values()):
+        for call in self._service.calls.values():
             running[call.live.direction, call.status.value] += 1
+        for leg in self._service.b_legs.values():
+            running[leg.live.direction, "ringing" if leg.answered_at is None else "in-progress"] += 1
         return {
             "offhook_calls": running,
             "offhook_calls_begun_total": self._calls.begun,

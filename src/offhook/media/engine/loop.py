@@ -140,20 +140,18 @@ class Engine:
         for phase, (before, after) in enumerate(itertools.pairwise(marks)):
             self._phases[phase] += after - before
 
-<<<<<<< HEAD
     def _mix(self) -> None:
         """What each party hears: its prompt, those in its room, and what is played over both."""
         legs = self.legs
         self.rooms.mix(hushed(self.gains.received(legs), self.inband.pressing(), self.rooms, legs), legs.out)
         self.overlays.mix(legs, self.arena)
         self.gains.send(legs)
-=======
+
     def _took(self, took_ns: int) -> None:
         """All but the telling of a tick is done."""
         self.counting.tick(took_ns)
         if self.load.note(took_ns):
             self.control.tell(wire.Busy(self.load.busy))
->>>>>>> a1392cf (Figures of a node at /metrics, readiness with reasons, rate limits as the IETF's draft names them, request ids in the log)
 
     def stop_playing(self, leg: Leg, why: PlaybackEnd) -> None:
         """End what the leg plays, if it plays anything, and tell."""
