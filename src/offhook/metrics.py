@@ -108,7 +108,10 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("offhook_hooks_under_way", "gauge", (), "Fetches that run, and notifications in memory."),
     Metric(
-        "offhook_notifications_total", "counter", ("purpose", "outcome"), "Notifications that were `delivered`, `postponed` for another round, or `given-up`."
+        "offhook_notifications_total",
+        "counter",
+        ("purpose", "outcome"),
+        "Notifications that were `delivered`, `postponed` for another round, or `given-up`.",
     ),
     Metric("offhook_outbox_notifications", "gauge", (), "Notifications in the outbox."),
     Metric("offhook_outbox_oldest_seconds", "gauge", (), "The age of the oldest of them; 0 when there is none."),
