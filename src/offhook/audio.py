@@ -130,6 +130,17 @@ class Digit:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceEvent:
+    """Somebody has begun or ceased to speak; or it is told again, because time has passed."""
+
+    speaking: bool
+    at_ms: int
+    """When, since the watch began: the beginning of the sound, or of the pause, not when it was noticed."""
+    now_ms: int = 0
+    """How much sound had been judged when this was told."""
+
+
+@dataclass(frozen=True, slots=True)
 class BeepPattern:
     """What ``Wait beep`` listens for (reference ``xml.md`` section 14)."""
 

@@ -4,10 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhook.media import VoiceEvent
+from offhook.audio import VoiceEvent
+from offhook.media import wire
 from offhook.media.engine import levels
 from offhook.media.engine.legs import Leg, Legs
 from offhook.media.engine.voice import VoiceWatches
+from offhook.media.listening import Voice
 
 TICK_MS = 20
 
@@ -75,3 +77,41 @@ def test_over_a_real_engine_with_its_times_and_its_end(bench: Any, mulaw: Any) -
 
     asyncio.run(story())
     assert VoiceEvent(speaking=True, at_ms=3).speaking
+
+
+def test_a_noisy_line_that_begins_late_is_no_voice() -> None:
+    line = bursts([(1000, 1700)], 4000, -42, -18)
+    late = np.concatenate([np.zeros(8 * 600, np.int16), line])
+    assert heard(late) == [(True, 1600), (False, 2300)]
+
+
+def test_the_time_of_the_sound_is_told_as_often_as_asked() -> None:
+    legs, watches, scratch = Legs(), VoiceWatches(), levels.scratch()
+    legs.admit(Leg(1, None))  # type: ignore[arg-type]
+    watches.add(legs.rows[0], 5, 60, 400, 100)
+    watches.add(legs.rows[0], 6, 60, 400)
+    told: list[Any] = []
+    sound = bursts([(210, 700)], 2000, -65, -20)
+    for tick in range(100):
+        legs.pcm[0] = sound[tick * 160 : tick * 160 + 160]
+        levels.measure(legs, scratch)
+        told += [event for event in watches.check(legs) if event.request == 5]  # type: ignore[union-attr]
+    assert [each.now_ms for each in told if isinstance(each, wire.VoiceWatched)] == list(range(100, 2001, 100))
+    begun, ended = (each for each in told if isinstance(each, wire.VoiceChanged))
+    assert (begun.at_ms, begun.now_ms) == (200, 260)
+    assert (ended.at_ms, ended.now_ms) == (700, 1100)
+
+
+def test_a_watch_goes_on_where_the_engine_that_died_left_it() -> None:
+    async def story() -> None:
+        voice = Voice(1)
+        voice.changed(True, 300, 360)
+        voice.watched(900)
+        voice.restarted()
+        voice.watched(100)
+        voice.changed(True, 150, 210)
+        voice.end()
+        told = [(each.speaking, each.at_ms, each.now_ms) async for each in voice]
+        assert told == [(True, 300, 360), (True, 300, 900), (False, 900, 900), (False, 900, 1000), (True, 1050, 1110)]
+
+    asyncio.run(story())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from offhook.media.channel import Channel, RtpPeer
     from offhook.media.client import EngineFailed, Media
     from offhook.media.clips import Clips, Fetch, Fetched, nothing_fetched
-    from offhook.media.listening import Digits, Meter, Voice, VoiceEvent
+    from offhook.media.listening import Digits, Meter, Voice
     from offhook.media.playback import Playback
     from offhook.media.recordings import Recording
     from offhook.media.taps import Injection, Tap
@@ -37,7 +37,6 @@ __all__ = [
     "Srtp",
     "Tap",
     "Voice",
-    "VoiceEvent",
     "nothing_fetched",
 ]
 
@@ -45,7 +44,7 @@ _HOMES = {
     "channel": ("Channel", "RtpPeer"),
     "client": ("EngineFailed", "Media"),
     "clips": ("Clips", "Fetch", "Fetched", "nothing_fetched"),
-    "listening": ("Digits", "Meter", "Voice", "VoiceEvent"),
+    "listening": ("Digits", "Meter", "Voice"),
     "playback": ("Playback",),
     "recordings": ("Recording",),
     "taps": ("Injection", "Tap"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics, Silence, Sound
 from offhook.errors import LegGone
 from offhook.media import quality, wire
-from offhook.media.listening import Digits, Meter, Voice, VoiceEvent
+from offhook.media.listening import Digits, Meter, Voice
 from offhook.media.playback import Playback
 from offhook.media.recordings import Recording
 from offhook.media.taps import Injection, Tap
@@ -225,17 +225,18 @@ class Channel:
         await self.ask(lambda request: wire.WatchLoss(self.number, request, minimum_ms))
 
     @contextmanager
-    def voice(self, *, start_ms: int = 60, stop_ms: int = 400) -> Iterator[Voice]:
+    def voice(self, *, start_ms: int = 60, stop_ms: int = 400, every_ms: int = 0) -> Iterator[Voice]:
         """Hear where this leg's party begins and ceases to speak, from this moment on (``engine/voice.py`` says what that is).
 
         Args:
             start_ms: sound that is shorter is none.
             stop_ms: pauses that are shorter are none.
+            every_ms: tell the present state again so often, so that who decides by time has the time of the sound; 0: do not.
         """
         voice = Voice(self.next_number())
         if self._closed:
-            voice.put(None)
-        self._voices[voice.number] = (voice, wire.WatchVoice(self.number, voice.number, start_ms, stop_ms))
+            voice.end()
+        self._voices[voice.number] = (voice, wire.WatchVoice(self.number, voice.number, start_ms, stop_ms, every_ms))
         self.tell(self._voices[voice.number][1])
         try:
             yield voice
@@ -346,7 +347,9 @@ class Channel:
             yield self._connection(self._peer)
         for command, _ in self._requests.values():
             yield command
-        yield from (watch for _, watch in self._voices.values())
+        for voice, watch in self._voices.values():
+            voice.restarted()
+            yield watch
         if self._injection is not None:
             self._injection.forget()
 
@@ -367,7 +370,10 @@ class Channel:
                     meter.put(event.level_dbov)
             case wire.VoiceChanged():
                 if event.request in self._voices:
-                    self._voices[event.request][0].put(VoiceEvent(event.speaking, event.at_ms))
+                    self._voices[event.request][0].changed(event.speaking, event.at_ms, event.now_ms)
+            case wire.VoiceWatched():
+                if event.request in self._voices:
+                    self._voices[event.request][0].watched(event.now_ms)
             case wire.RecordingBegun():
                 if event.recording in self._recordings:
                     self._recordings[event.recording].begun = True
@@ -431,7 +437,7 @@ class Channel:
         for listener in self._listeners:
             listener.put(None)
         for voice, _ in self._voices.values():
-            voice.put(None)
+            voice.end()
         for meter in list(self._meters):
             meter.put(None)
         self._meters.clear()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from offhook.audio import Digit
+from offhook.audio import Digit, VoiceEvent
 from offhook.errors import LegGone
 
 if TYPE_CHECKING:
@@ -75,20 +74,14 @@ class Meter:
         self._levels.put_nowait(level_dbov)
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceEvent:
-    """Somebody has begun or ceased to speak."""
-
-    speaking: bool
-    at_ms: int
-    """When, since the watch began: the beginning of the sound, or of the pause, not when it was noticed."""
-
-
 class Voice:
     """Where somebody speaks: ``with channel.voice() as voice: async for event in voice``."""
 
     def __init__(self, number: int) -> None:
         self._events: asyncio.Queue[VoiceEvent | None] = asyncio.Queue(VOICE_LIMIT)
+        self._last = VoiceEvent(speaking=False, at_ms=0)
+        self._base_ms = 0
+        """Judged by engines that have died."""
         self.number = number
 
     def __aiter__(self) -> AsyncIterator[VoiceEvent]:
@@ -101,8 +94,29 @@ class Voice:
             raise StopAsyncIteration
         return event
 
-    def put(self, event: VoiceEvent | None) -> None:
-        """It has changed; ``None``: the leg has ended (for the room's own use)."""
+    def changed(self, speaking: bool, at_ms: int, now_ms: int) -> None:
+        """Somebody has begun or ceased to speak (for the room's own use)."""
+        self._put(VoiceEvent(speaking, self._base_ms + at_ms, self._base_ms + now_ms))
+
+    def watched(self, now_ms: int) -> None:
+        """Time has passed (for the room's own use)."""
+        self._put(VoiceEvent(self._last.speaking, self._last.at_ms, self._base_ms + now_ms))
+
+    def restarted(self) -> None:
+        """Another engine judges from now on, and begins with a silence (for the room's own use)."""
+        self._base_ms = self._last.now_ms
+        if self._last.speaking:
+            self.changed(False, 0, 0)
+
+    def end(self) -> None:
+        """The leg has ended (for the room's own use)."""
+        self._offer(None)
+
+    def _put(self, event: VoiceEvent) -> None:
+        self._last = event
+        self._offer(event)
+
+    def _offer(self, event: VoiceEvent | None) -> None:
         if self._events.full():
             self._events.get_nowait()
         self._events.put_nowait(event)

@@ -185,6 +185,8 @@ class WatchVoice(_Message, frozen=True):
     request: int
     start_ms: int
     stop_ms: int
+    every_ms: int = 0
+    """How often to tell how far it has come (``VoiceWatched``); 0: never."""
 
 
 class Forget(_Message, frozen=True):
@@ -365,6 +367,16 @@ class VoiceChanged(_Message, frozen=True):
     speaking: bool
     at_ms: int
     """When it began or ended, since the watch was set up."""
+    now_ms: int = 0
+    """How much sound has been judged by now."""
+
+
+class VoiceWatched(_Message, frozen=True):
+    """So much sound has been judged; what was told last of this watch holds."""
+
+    leg: int
+    request: int
+    now_ms: int
 
 
 class Done(_Message, frozen=True):
@@ -471,6 +483,7 @@ Event = (
     | Done
     | LevelHeard
     | VoiceChanged
+    | VoiceWatched
     | Tapped
     | Busy
     | RecordingBegun

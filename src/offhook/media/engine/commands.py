@@ -232,7 +232,7 @@ class Commands:
             self._engine.legs.heard_at[leg.slot] = self._engine.pacing.tick
 
     def _watch_voice(self, leg: Leg, command: wire.WatchVoice) -> None:
-        self._engine.voices.add(leg, command.request, command.start_ms, command.stop_ms)
+        self._engine.voices.add(leg, command.request, command.start_ms, command.stop_ms, command.every_ms)
 
     def _forget(self, leg: Leg, command: wire.Forget) -> None:
         self._engine.silences.watches.drop(leg, command.request)
