@@ -138,6 +138,8 @@ TIME_LIMIT = ending(6000, "ALLOTTED_TIMEOUT", Source.PLATFORM)
 LOST_RACE = ending(9000, "LOSE_RACE", Source.PLATFORM, sip_status=487)
 """Another leg of the same ``Dial`` was answered first."""
 CONFIRM_FAILED = ending(9110, "NO_ANSWER", Source.PLATFORM)
+MACHINE = ending(9100, "NORMAL_CLEARING", Source.PLATFORM)
+"""A machine answered, and was to be hung up on."""
 CALLER_LEFT = ending(1000, "ORIGINATOR_CANCEL", Source.CALLER, sip_status=487)
 """A leg that still rang when the caller hung up."""
 TOO_MANY_TARGETS = ending(1020, "CALL_REJECTED", Source.PLATFORM)

@@ -241,6 +241,18 @@ class LegsBridged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AnswererJudged(Event):
+    """It was found out who has answered a call of ours: a person, or an answering machine."""
+
+    kind: ClassVar[str] = "answerer-judged"
+    machine: bool
+    why: str
+    """What gave it away: ``a short greeting``, ``many words``, ``a beep``, …"""
+    after_ms: int
+    """How much of its sound that took."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded(Event):
     kind: ClassVar[str] = "leg-ended"
     leg_uuid: str

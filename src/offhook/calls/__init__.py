@@ -1,5 +1,6 @@
 """Calls: what a call is. The interpreter, one module for each element, routing and closing, over ports that others implement."""
 
+from offhook.calls.answering import Detection, Judge, Tuning, Verdict
 from offhook.calls.b_legs import BLeg
 from offhook.calls.call import Call
 from offhook.calls.departures import Departures, TooManyCalls
@@ -46,11 +47,13 @@ __all__ = [
     "Clips",
     "DefaultApplication",
     "Departures",
+    "Detection",
     "Dialler",
     "Digits",
     "Directory",
     "Facts",
     "Hooks",
+    "Judge",
     "Leg",
     "Manner",
     "NoAudio",
@@ -67,10 +70,12 @@ __all__ = [
     "Speech",
     "Timelines",
     "TooManyCalls",
+    "Tuning",
     "Unanswered",
     "Unspeakable",
     "Which",
     "audience",
+    "Verdict",
     "describe",
     "read_keys",
     "silence",

@@ -86,6 +86,13 @@ async def _nothing_performed(_element: Element) -> Next | None:
     raise Defect("no interpreter runs this call")
 
 
+Introduce = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+async def _nothing_to_say() -> Mapping[str, str]:
+    return {}
+
+
 class Call:
     """What verbs see. One task runs the document; everything else of the call is a task of ``scope``."""
 
@@ -132,6 +139,8 @@ class Call:
         """The element after the one that runs, in the same document."""
         self.endless: tuple[Track, ...] = ()
         """Sound that a ``PreAnswer`` leaves to the ``Dial`` behind it."""
+        self.introduced: Introduce = _nothing_to_say
+        """What goes before the first document; the answer request says what comes of it."""
         self.perform: Perform = _nothing_performed
         """Runs one element; set by the interpreter, for elements that have children to run."""
         self.tail: dict[asyncio.Task[Any], bool] = {}
@@ -179,6 +188,11 @@ class Call:
     def standard(self, **more: str) -> dict[str, str]:
         """The standard parameters with the present CallStatus, and more."""
         return {**self._standard, "CallStatus": self.status.value, **more}
+
+    def say_always(self, facts: Mapping[str, str]) -> None:
+        """Let all requests from now on carry this too, the hangup request among them."""
+        self._standard.update(facts)
+        self.live = replace(self.live, parameters={**self.live.parameters, **facts})
 
     def timeline_of(self, leg_uuid: str) -> Timeline:
         """A timeline for a B leg of this call."""

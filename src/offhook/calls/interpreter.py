@@ -46,7 +46,7 @@ def _end_of_document(call: Call) -> Ending:
 async def _first_document(call: Call) -> xml.Document:
     """The answer URL's, else the fallback URL's (section 2.9)."""
     application = call.application
-    parameters = {"Event": "StartApp"}
+    parameters = {"Event": "StartApp", **await call.introduced()}
     try:
         return await _fetch(call, Next(application.answer_url, application.answer_method, UrlKind.ANSWER, parameters))
     except CallOver as over:

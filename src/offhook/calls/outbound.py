@@ -9,6 +9,7 @@ from typing import Any
 
 from offhook import causes
 from offhook.calls import bookkeeping, keys, parameters
+from offhook.calls.answering import Detection, before_the_document, beside_the_document
 from offhook.calls.b_legs import BLeg
 from offhook.calls.call import Call, Tools
 from offhook.calls.ports import Dialler, Leg, Order, Unanswered
@@ -46,6 +47,8 @@ class Placement:
     keys_early: bool = False
     """They are pressed during early media instead."""
     parent_call_uuid: str | None = None
+    detection: Detection | None = None
+    """Find out whether a machine has answered; ``None``: do not."""
 
     def parties(self) -> Parties:
         """Who calls whom, as the call's requests say it."""
@@ -184,6 +187,14 @@ async def _rings_out(placement: Placement, rang: asyncio.Event) -> None:
         except asyncio.CancelledError:
             if not limit.expired():
                 raise
+
+
+def detect(call: Call, detection: Detection) -> None:
+    """Find out who has answered: before the document begins, or, where a URL is told, beside it."""
+    if detection.url is None:
+        call.introduced = lambda: before_the_document(call, detection)
+    else:
+        call.beside(beside_the_document(call, detection), name="machine detection", waited=False)
 
 
 async def press(leg: Leg, placement: Placement, call: Call) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnded, Playlist, RtpStatistics, Sound
+from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnded, Playlist, RtpStatistics, Sound, VoiceEvent
 from offhook.causes import Ending
 from offhook.errors import PeerFault
 from offhook.events import Observe
@@ -141,6 +141,14 @@ class AnyLeg(Protocol):
 
     async def heard_beep(self, pattern: BeepPattern) -> None:
         """Return when a beep was heard."""
+
+    def voice(self, *, start_ms: int, stop_ms: int, every_ms: int) -> AbstractContextManager[AsyncIterator[VoiceEvent]]:
+        """Where the far end speaks, from now on; it ends when the leg is freed. Raises ``LegGone``.
+
+        Args:
+            start_ms, stop_ms: sound, and pauses, that are shorter are none.
+            every_ms: the present state is told again so often.
+        """
 
     async def statistics(self) -> RtpStatistics:
         """What the RTP went through."""

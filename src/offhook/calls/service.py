@@ -207,6 +207,8 @@ class Service:
         call.limit(min(placement.time_limit_s, outbound.LONGEST_S))
         if placement.keys and not rings.keys_sent:
             call.beside(outbound.press(found, placement, call), name="keys")
+        if placement.detection is not None:
+            outbound.detect(call, placement.detection)
         return await running.until_over(call)
 
     @property

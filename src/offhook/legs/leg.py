@@ -17,7 +17,7 @@ from offhook.events import Event, MediaAgreed, Noted, Observe
 from offhook.legs import offer_answer
 from offhook.legs.facts import LegFacts
 from offhook.legs.offer_answer import Agreement, Local, NoCommonCodec, Terms
-from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer, Srtp, Tap
+from offhook.media import Channel, Digits, Media, Meter, Playback, Recording, RtpPeer, Srtp, Tap, Voice
 from offhook.sip import (
     Answered,
     Ended,
@@ -209,6 +209,10 @@ class Leg:
     async def heard_beep(self, pattern: BeepPattern) -> None:
         """Return when a beep was heard from this party."""
         await self._audio().heard_beep(pattern)
+
+    def voice(self, *, start_ms: int, stop_ms: int, every_ms: int) -> AbstractContextManager[Voice]:
+        """Where this party begins and ceases to speak, from this moment on; told again every ``every_ms``."""
+        return self._audio().voice(start_ms=start_ms, stop_ms=stop_ms, every_ms=every_ms)
 
     def tap(self, what: Literal["received", "sent"] = "received") -> Tap:
         """Every frame of 20 ms of what this party sends or hears, from the next tick on."""

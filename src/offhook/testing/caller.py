@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from offhook import causes
-from offhook.audio import BeepPattern, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics
+from offhook.audio import BeepPattern, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics, VoiceEvent
 from offhook.causes import Ending
 from offhook.errors import LegGone
 from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Observe, unobserved
@@ -146,6 +146,62 @@ class Keys:
         return digit
 
 
+class Ear:
+    """Where a person talks, as the real engine tells it: a change when it has lasted, and the time in between."""
+
+    def __init__(self, talks: Callable[[], bool], start_ms: int, stop_ms: int, every_ms: int) -> None:
+        self._talks = talks
+        self._lasting_s = {True: start_ms / 1000, False: stop_ms / 1000}
+        self._every_s = every_ms / 1000
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._heard: asyncio.Queue[VoiceEvent | None] = asyncio.Queue()
+        self._last = VoiceEvent(speaking=False, at_ms=0)
+        self._change: asyncio.TimerHandle | None = None
+        self._clock = self._loop.call_later(self._every_s, self._tick)
+        if talks():
+            self.changed()
+
+    def __aiter__(self) -> AsyncIterator[VoiceEvent]:
+        return self
+
+    async def __anext__(self) -> VoiceEvent:
+        heard = await self._heard.get()
+        if heard is None:
+            raise StopAsyncIteration
+        return heard
+
+    def changed(self) -> None:
+        """The person begins or ceases to talk; what does not last is not told."""
+        if self._change is not None:
+            self._change.cancel()
+        talks = self._talks()
+        if talks is not self._last.speaking:
+            self._change = self._loop.call_later(self._lasting_s[talks], self._tell, talks, self._now_ms())
+
+    def end(self) -> None:
+        """The leg was freed."""
+        self.close()
+        self._heard.put_nowait(None)
+
+    def close(self) -> None:
+        """Tell no more."""
+        self._clock.cancel()
+        if self._change is not None:
+            self._change.cancel()
+
+    def _now_ms(self) -> int:
+        return round((self._loop.time() - self._began) * 1000)
+
+    def _tell(self, talks: bool, at_ms: int) -> None:
+        self._last = VoiceEvent(talks, at_ms, self._now_ms())
+        self._heard.put_nowait(self._last)
+
+    def _tick(self) -> None:
+        self._clock = self._loop.call_later(self._every_s, self._tick)
+        self._tell(self._last.speaking, self._last.at_ms)
+
+
 class Caller:
     """An A leg and the person on it, both sides of one object.
 
@@ -199,6 +255,7 @@ class Caller:
         self._sending = asyncio.Lock()
         self._talking, self._quiet = asyncio.Event(), asyncio.Event()
         self._quiet.set()
+        self._ears: list[Ear] = []
         self._beeps: list[tuple[BeepPattern, asyncio.Future[None]]] = []
 
     # -- the person ------------------------------------------------------------------------------------------------
@@ -332,6 +389,18 @@ class Caller:
             except TimeoutError:
                 return
 
+    @contextlib.contextmanager
+    def voice(self, *, start_ms: int, stop_ms: int, every_ms: int) -> Iterator[Ear]:
+        """Where the person talks, from now on."""
+        self._refuse_without_audio()
+        ear = Ear(self._talking.is_set, start_ms, stop_ms, every_ms)
+        self._ears.append(ear)
+        try:
+            yield ear
+        finally:
+            ear.close()
+            self._ears.remove(ear)
+
     async def heard_beep(self, pattern: BeepPattern) -> None:
         """Return when there was a beep long enough, and the silence after it."""
         self._refuse_without_audio()
@@ -379,6 +448,8 @@ class Caller:
                 playing.end(PlaybackEnd.GONE)
         for keys in self.listeners:
             keys.queue.put_nowait(None)
+        for ear in self._ears:
+            ear.end()
 
     # -- own -------------------------------------------------------------------------------------------------------
 
@@ -404,6 +475,8 @@ class Caller:
         now, before = (self._quiet, self._talking) if quiet else (self._talking, self._quiet)
         now.set()
         before.clear()
+        for ear in self._ears:
+            ear.changed()
 
     def _beep(self, duration_ms: int) -> None:
         for pattern, heard in self._beeps:

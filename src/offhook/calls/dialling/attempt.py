@@ -89,7 +89,8 @@ class Attempt:
     def result(self) -> Result:
         """For the action URL."""
         ending = self.ending
-        answered = sorted((branch for branch in self._branches if branch.answered), key=lambda each: not each.connected)
+        reached = (branch for branch in self._branches if branch.answered and not branch.screen.refuses)
+        answered = sorted(reached, key=lambda each: not each.connected)
         status = CallStatus.COMPLETED if self.connected else unconnected(ending)
         return Result(
             status=status,

@@ -13,7 +13,9 @@ from typing import Any
 from offhook import causes
 from offhook.audio import Playlist
 from offhook.calls import bookkeeping, closing, keys, parameters, sound_documents
+from offhook.calls.answering import hung_up_on
 from offhook.calls.call import Call, Next
+from offhook.calls.dialling.machines import Screen
 from offhook.calls.dialling.ringback import Ringback
 from offhook.calls.dialling.targets import Target
 from offhook.calls.ports import AnyLeg, Digits, Leg, Unanswered
@@ -69,6 +71,8 @@ class Branch:
         self._finished = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._timeline = call.timeline_of(self.uuid)
+        self.screen = Screen(dial.machine_detection, self._timeline.add)
+        """Who has answered, where that is asked for."""
         self.live = bookkeeping.leg_of(call.live, self.uuid, target.caller, target.shown, call.tools.clock.wall())
 
     @property
@@ -182,12 +186,15 @@ class Branch:
                 self.live = replace(self.live, answered_at=self.answered_at)
                 self._call.tools.records.begin(self.live)
                 try:
-                    self._tell(self, "answer")
-                    await self._talk(leg, claim)
+                    self.screen.begin(leg)
+                    if await self._wanted(leg):
+                        self._tell(self, "answer")
+                        await self._talk(leg, claim)
                     if self.elsewhere is not None:
                         self.settled.set()
                         self.ending = await self._call.tools.goes_on(self, self.elsewhere)
                 finally:
+                    await self.screen.aclose()
                     self.duration_s = int(self._call.tools.clock.now() - self.answered_now)
                     leg.release(self.ending or causes.INTERNAL_ERROR)
                     await closing.shielded(closing.measure(leg, self._timeline.add, self.uuid))
@@ -195,6 +202,16 @@ class Branch:
             if self._early_keys is not None:
                 self._early_keys.cancel()
                 await asyncio.gather(self._early_keys, return_exceptions=True)
+
+    async def _wanted(self, leg: AnyLeg) -> bool:
+        """Where machines are not, wait until it is known who has answered. A machine: ``ending`` is set."""
+        if not self.screen.decides:
+            return True
+        if await first(self.screen.decided(), leg.ended()) == 1:
+            self.ending = self.ending or await leg.ended()
+        elif self.screen.refuses and self.screen.verdict is not None:
+            self.ending = self.ending or hung_up_on(self.screen.verdict)
+        return self.ending is None
 
     async def _talk(self, leg: AnyLeg, claim: Callable[[Branch], bool]) -> None:
         """Until the leg is not wanted any more, or has left: ``ending`` says which."""

@@ -9,7 +9,7 @@ from offhook import causes
 from offhook.calls.status import CallStatus, unconnected
 from offhook.causes import Ending
 
-_AUTHENTICATION = {4240: "sip_auth_failed", 4250: "sip_auth_timeout"}
+_TOLD = {4240: "sip_auth_failed", 4250: "sip_auth_timeout", 9100: "NO_ANSWER"}
 _BUSY, _DECLINED = frozenset({3010, 3100}), frozenset({3020, 3110})
 _CARRIER_FAILED = frozenset({3080, 3090, 5000, 5010, 5020, 5030})
 
@@ -37,8 +37,10 @@ class Result:
 
 
 def told(ending: Ending) -> str:
-    """``DialHangupCause``: the telephony name, except for what went wrong with SIP authentication."""
-    return _AUTHENTICATION.get(ending.cause.code, ending.telephony)
+    """``DialHangupCause``: the telephony name, except for what went wrong with SIP authentication, and for machines: where they
+    are not wanted, nobody has answered.
+    """
+    return _TOLD.get(ending.cause.code, ending.telephony)
 
 
 def most_telling(endings: Sequence[Ending]) -> Ending:

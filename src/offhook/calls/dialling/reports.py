@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from offhook.calls.call import Call
@@ -25,6 +26,8 @@ class Reports:
         self._call = call
         self._waiting: asyncio.Queue[Notification] = asyncio.Queue()
         self._sender: asyncio.Task[None] | None = None
+        self._held: tuple[Branch, Notification] | None = None
+        """Waits for the verdict of machine detection; nothing overtakes it."""
 
     def tell(self, branch: Branch, action: str, branches: Sequence[Branch]) -> None:
         """Report that a leg was answered, connected or hung up.
@@ -40,6 +43,7 @@ class Reports:
 
     async def flush(self) -> None:
         """Wait until everything that was told is in the outbox."""
+        self._release()
         if self._sender is not None:
             await asyncio.gather(self._sender, return_exceptions=True)
 
@@ -57,15 +61,29 @@ class Reports:
             "DialBLegTo": target.shown,
             "DialBLegPosition": str(target.position),
             "DialBLegBillRate": NO_PRICE,
+            **branch.screen.parameters,
             **more,
             "Event": EVENTS[action],
             **{f"X-PH-{name}": value for name, value in order.headers.items()},
         }
         notification = self._call.notification("callback", self._dial.callback_url, self._dial.callback_method, results)
-        if notification is not None:
-            self._waiting.put_nowait(notification)
-            if self._sender is None or self._sender.done():
-                self._sender = asyncio.create_task(self._send(), name=f"reports of {self._call.uuid}")
+        self._release()
+        if notification is not None and action == "connected" and branch.screen.pending:
+            self._held = branch, notification
+            branch.screen.when_known(self._release)
+        elif notification is not None:
+            self._put(notification)
+
+    def _release(self) -> None:
+        """Let go what is held, with the verdict if there is one by now."""
+        if self._held is not None:
+            (branch, notification), self._held = self._held, None
+            self._put(replace(notification, parameters={**notification.parameters, **branch.screen.parameters}))
+
+    def _put(self, notification: Notification) -> None:
+        self._waiting.put_nowait(notification)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send(), name=f"reports of {self._call.uuid}")
 
     async def _send(self) -> None:
         while not self._waiting.empty():

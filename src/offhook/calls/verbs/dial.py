@@ -22,8 +22,6 @@ def about(element: Dial) -> str:
 
 async def run(element: Dial, call: Call) -> Next | None:
     """Dial, talk, and tell the action URL; where the A leg leaves meanwhile that is told, and its answer is not used."""
-    if element.machine_detection is not None:
-        call.warn("Dial: machineDetection is not done here; the leg is connected whoever answers")
     targets = targets_of(element, call.facts, most=call.tools.settings.max_dial_targets)
     endless, call.endless = call.endless, ()
     attempt = Attempt(element, targets, call, endless)
