@@ -415,12 +415,3 @@ async def test_whatsapp_is_an_order_of_its_own(world: World) -> None:
     await (await world.dial_in(f'<Dial callType="whatsapp"><User>+{ALICE}</User></Dial>')).over()
     [leg] = world.exchange.placed
     assert (leg.order.whatsapp, leg.order.kind, leg.order.target) == (True, "number", ALICE)
-
-
-@in_world()
-async def test_machine_detection_is_noted_and_not_done(world: World) -> None:
-    world.exchange.people[ALICE] = Answers(hangs_up_s=1)
-    call = await world.dial_in(f'<Dial machineDetection="hangup">{number(ALICE)}</Dial>')
-    await call.over()
-    assert call.caller.talked_with == [world.exchange.leg(ALICE)]
-    assert any("machineDetection" in str(each["text"]) for each in call.events("note"))

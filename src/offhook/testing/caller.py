@@ -271,8 +271,9 @@ class Caller:
         self._later(after_s + for_s, self._hush, True)
 
     def beep(self, duration_ms: int = 400, *, after_s: float = 0.0) -> None:
-        """Beep as an answering machine does."""
+        """Beep as an answering machine does. It is a sound like any other, too."""
         self._later(after_s, self._beep, duration_ms)
+        self.talk(duration_ms / 1000, after_s=after_s)
 
     def hold(self, on: bool = True, *, after_s: float = 0.0) -> None:
         """Put the other one on hold, or go on."""

@@ -11,7 +11,7 @@ from offhook.api.context import Context, Done
 from offhook.api.errors import ApiError, invalid, missing, not_found
 from offhook.api.reading import Ask, Line, Method, Url
 from offhook.api.routes import Route
-from offhook.calls import DEFAULT_LIMIT_S, RING_S, NoBLeg, Onward, Order, Placement, TooManyCalls
+from offhook.calls import DEFAULT_LIMIT_S, RING_S, Detection, NoBLeg, Onward, Order, Placement, TooManyCalls, Tuning
 from offhook.records import Application
 from offhook.xml import sip_headers
 
@@ -25,6 +25,10 @@ SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Destinations = Annotated[str, msgspec.Meta(min_length=1, max_length=200_000)]
 ShortName = Annotated[str, msgspec.Meta(max_length=50)]
+TenSeconds = Annotated[int, msgspec.Meta(ge=2000, le=10_000)]
+SixSeconds = Annotated[int, msgspec.Meta(ge=1000, le=6000)]
+FiveSeconds = Annotated[int, msgspec.Meta(ge=1000, le=5000)]
+Words = Annotated[int, msgspec.Meta(ge=2, le=10)]
 
 
 class MakeCall(Ask, rename={"from_": "from"}, kw_only=True):
@@ -46,6 +50,14 @@ class MakeCall(Ask, rename={"from_": "from"}, kw_only=True):
     time_limit: Seconds | None = None
     hangup_on_ring: Annotated[int, msgspec.Meta(ge=0, le=10**6)] | None = None
     ring_timeout: Seconds | None = None
+    machine_detection: Literal["true", "hangup", "false", ""] | bool = "false"
+    machine_detection_time: TenSeconds = 5000
+    machine_detection_url: Url | None = None
+    machine_detection_method: Method = "POST"
+    machine_detection_maximum_speech_length: SixSeconds = 5000
+    machine_detection_initial_silence: TenSeconds = 4500
+    machine_detection_maximum_words: Words = 3
+    machine_detection_initial_greeting: FiveSeconds = 1500
     sip_headers: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
     sip_auth_username: Line | None = None
     sip_auth_password: Line | None = None
@@ -129,6 +141,28 @@ def _placement(context: Context, ask: MakeCall, destination: str, parent: str | 
         keys=_keys(ask.send_digits or ""),
         keys_early=ask.send_on_preanswer,
         parent_call_uuid=parent,
+        detection=_detection(ask),
+    )
+
+
+def _detection(ask: MakeCall) -> Detection | None:
+    """Whether it is to be found out who has answered, and how."""
+    if ask.machine_detection in {"false", "", False}:
+        return None
+    if ask.call_type != "voice":
+        raise ApiError(400, "machine_detection is not there for WhatsApp calls")
+    tuning = Tuning(
+        time_ms=ask.machine_detection_time,
+        speech_ms=ask.machine_detection_maximum_speech_length,
+        initial_silence_ms=ask.machine_detection_initial_silence,
+        words=ask.machine_detection_maximum_words,
+        greeting_ms=ask.machine_detection_initial_greeting,
+    )
+    return Detection(
+        hangup=ask.machine_detection == "hangup",
+        tuning=tuning,
+        url=ask.machine_detection_url or None,
+        method=ask.machine_detection_method,
     )
 
 

@@ -27,7 +27,7 @@ class Reports:
         self._waiting: asyncio.Queue[Notification] = asyncio.Queue()
         self._sender: asyncio.Task[None] | None = None
         self._held: tuple[Branch, Notification] | None = None
-        """Waits for the verdict of machine detection; nothing overtakes it."""
+        """Waits for the verdict of machine detection; nothing of the same leg overtakes it."""
 
     def tell(self, branch: Branch, action: str, branches: Sequence[Branch]) -> None:
         """Report that a leg was answered, connected or hung up.
@@ -67,7 +67,8 @@ class Reports:
             **{f"X-PH-{name}": value for name, value in order.headers.items()},
         }
         notification = self._call.notification("callback", self._dial.callback_url, self._dial.callback_method, results)
-        self._release()
+        if self._held is not None and self._held[0] is branch:
+            self._release()
         if notification is not None and action == "connected" and branch.screen.pending:
             self._held = branch, notification
             branch.screen.when_known(self._release)
