@@ -15,7 +15,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/offhook demo
 
 # In two halves at the same time: most tests wait for something real, and two cores are there. What a half has printed comes at its end.
-LIVE := tests/e2e tests/load tests/media tests/speech tests/test_docs.py tests/test_node.py
+LIVE := tests/answering tests/e2e tests/load tests/media tests/speech tests/test_docs.py tests/test_node.py
 test: $(VENV)/all.stamp
 	@$(MAKE) -j2 -k -Oline --no-print-directory _live _rest
 

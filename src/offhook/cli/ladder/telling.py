@@ -251,6 +251,11 @@ def _bridged(scene: Scene, row: TimelineRow) -> Iterator[Step]:
         yield scene.arrow(row, Kind.SOUND, f"{name} connected", scene.party, lane, both=True)
 
 
+def _judged(scene: Scene, row: TimelineRow) -> Iterator[Step]:
+    who = "a machine" if row.facts.get("machine") is True else "a person"
+    yield scene.beside(row, f"{who} answered: {word(row, 'why')}", Kind.SOUND)
+
+
 def _leg_over(scene: Scene, row: TimelineRow) -> Iterator[Step]:
     name, lane = _leg(scene, row)
     if lane == OFFHOOK:  # a leg with a lane says itself how it ended
@@ -309,6 +314,7 @@ _TELLERS: dict[str, Callable[[Scene, TimelineRow], Iterator[Step]]] = {
     "note": _note,
     "leg-placed": _placed,
     "legs-bridged": _bridged,
+    "answerer-judged": _judged,
     "leg-ended": _leg_over,
     "notification-queued": _queued,
     "notification-postponed": _put_off,
