@@ -97,6 +97,20 @@ class RecordingFailed(OffhookError):
         return f"{self.path}: {self.reason}"
 
 
+@dataclass(eq=False)
+class NoRoom(OffhookError):
+    """There is too little room on the disk for another recording."""
+
+    free_bytes: int
+    reserve_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"no room for recordings: {self.free_bytes >> 20} MiB are free where {self.reserve_bytes >> 20} MiB must stay free; "
+            "delete recordings, or make room"
+        )
+
+
 class NoMedia(OffhookError):
     """There is no room for the sound of another leg: the call is refused with 503 and ``Retry-After``."""
 

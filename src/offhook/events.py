@@ -166,6 +166,24 @@ class AudioStopped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingStarted(Event):
+    kind: ClassVar[str] = "recording-started"
+    recording_id: str
+    about: str
+    """Format, channels, and how long it may become."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded(Event):
+    kind: ClassVar[str] = "recording-ended"
+    recording_id: str
+    why: str
+    """``stopped``, ``limit``, ``call over``, ``no room``, or what went wrong with the file."""
+    duration_ms: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class DigitReceived(Event):
     kind: ClassVar[str] = "digit-received"
     digit: str

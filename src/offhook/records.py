@@ -176,6 +176,51 @@ class Attempt:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A recording that runs or is complete (reference ``api.md`` section 10), with all that is needed to tell of its end."""
+
+    recording_id: str
+    """A random UUID: whoever does not know it does not find the file."""
+    auth_id: str
+    call_uuid: str
+    """Of the leg whose party is recorded; empty for a conference."""
+    from_number: str
+    to_number: str
+    file_format: str
+    """``mp3`` or ``wav``."""
+    channels: int
+    """2: the party is on the left, what it hears on the right."""
+    folder: str
+    """The account that it was made for: where its file is, also when another account has inherited it."""
+    started_at: datetime
+    added_at: datetime
+    """When it was complete; until then, when it began."""
+    complete: bool = False
+    duration_ms: int = 0
+    octets: int = 0
+    """Of the file."""
+    recording_type: str = "call"
+    conference_name: str = ""
+    conference_uuid: str | None = None
+    mpc_name: str | None = None
+    mpc_uuid: str | None = None
+    callback_url: str | None = None
+    """Absolute; is told when the file is complete."""
+    callback_method: str = "POST"
+    callback_style: str = "api"
+    """``api``: parameters in snake_case (``callbacks.md`` section 5.4); ``element``: those of section 5.3."""
+    callback_parameters: Mapping[str, str] = field(default_factory=dict)
+    """What the callback says beside the recording itself."""
+    transcription_url: str | None = None
+    transcription_method: str = "POST"
+
+    @property
+    def file_name(self) -> str:
+        """As in its URL."""
+        return f"{self.recording_id}.{self.file_format}"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What became of a notification, and of which: it is all that is left of it."""

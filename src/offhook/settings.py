@@ -317,6 +317,21 @@ class Settings:
     media_timeout_s: float = _setting(
         _seconds, 60.0, "A call whose caller sends no audio for so long is ended, in seconds; 0 turns that off."
     )
+    public_url: str | None = _setting(
+        _url,
+        None,
+        "How the HTTP port is reached from outside, for the URLs of recordings: `https://voice.example.com`. Else made of "
+        "`public_address` or `http`.",
+    )
+    recording_days: int = _setting(_count, 0, "Recordings are deleted after so many days; 0 keeps them for ever.")
+    protect_recordings: bool = _setting(
+        _boolean,
+        False,
+        "Whether a recording's file is only given to its account (HTTP Basic), not to everybody who knows its URL.",
+    )
+    disk_reserve_mb: int = _setting(
+        _count, 256, "MiB that stay free on the disk of `data`: below that no recording begins, and those that run end."
+    )
     max_calls: int = _setting(int, 2000, "Calls at a time; more are refused with 503.")
     account_calls: int = _setting(
         _count,

@@ -14,7 +14,7 @@ from offhook.api.resources import ROUTES
 from offhook.api.routes import Route
 from offhook.clock import Clock
 from offhook.ids import Ids
-from offhook.records import CallRecord
+from offhook.records import CallRecord, Recording
 from offhook.store import Store
 from offhook.testing.live import Customer, NodeProcess, a_desk, document
 
@@ -43,7 +43,7 @@ class Tenant:
         self.app_id = client.applications.create("mine", answer_url="https://h.example/").app_id
         self.endpoint_id = client.endpoints.create("mine", "secret", "mine", self.app_id).endpoint_id
         self.number = number
-        self.call_uuid = Ids().call_uuid()
+        self.call_uuid, self.recording_id = Ids().call_uuid(), Ids().call_uuid()
         self.live_uuid = ""
         asyncio.run(self._has_called(node))
 
@@ -54,7 +54,21 @@ class Tenant:
             *("NORMAL_CLEARING", "Normal Hangup", 4000, "Caller"),
         )
         store = await Store.open(node.data / "offhook.db", clock=Clock())
+        recording = Recording(
+            recording_id=self.recording_id,
+            auth_id=self.auth_id,
+            call_uuid=self.call_uuid,
+            from_number="1",
+            to_number="2",
+            file_format="mp3",
+            channels=2,
+            folder=self.auth_id,
+            started_at=now,
+            added_at=now,
+            complete=True,
+        )
         await store.finish(record, None)
+        await store.recordings.add(recording)
         await store.aclose()
 
     @property
@@ -65,6 +79,7 @@ class Tenant:
             "app_id": [self.app_id],
             "endpoint_id": [self.endpoint_id],
             "number": [self.number],
+            "recording_id": [self.recording_id],
             "call_uuid": [each for each in (self.call_uuid, self.live_uuid) if each],
         }
 
@@ -72,7 +87,16 @@ class Tenant:
         """Everything it has, as it sees it."""
         paths = (
             *("", f"Application/{self.app_id}/", f"Endpoint/{self.endpoint_id}/", f"Number/{self.number}/"),
-            *(f"Call/{self.call_uuid}/", "Application/", "Endpoint/", "Number/", "Call/?status=live", "Call/"),
+            *(
+                f"Call/{self.call_uuid}/",
+                f"Recording/{self.recording_id}/",
+                "Recording/",
+                "Application/",
+                "Endpoint/",
+                "Number/",
+                "Call/?status=live",
+                "Call/",
+            ),
         )
         answers = [self.raw.ask("GET", path) for path in paths]
         assert {each.status for each in answers} == {200}

@@ -13,10 +13,11 @@ from offhook.api.accounts import Accounts
 from offhook.api.errors import ApiError, invalid, not_found
 from offhook.api.live import LiveCalls
 from offhook.api.reading import Paged
+from offhook.calls import Recorder
 from offhook.clock import Clock
 from offhook.ids import Ids
 from offhook.records import Application, Tenant
-from offhook.store import Store
+from offhook.store import Archive, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class ApiSettings:
     """Named in SIP addresses where no domain is set."""
     requests: int = 300
     """Of an account in five seconds; 0: no limit."""
+    protect_recordings: bool = False
+    """Whether files of recordings are given to their account only."""
     endpoint_suffix: bool = True
     """Whether new endpoints have twelve digits behind the name that was asked for."""
 
@@ -45,6 +48,8 @@ class Desk:
     store: Store
     accounts: Accounts
     live: LiveCalls
+    recorder: Recorder
+    archive: Archive
     clock: Clock
     ids: Ids
     settings: ApiSettings
@@ -88,6 +93,8 @@ class Context:
     """All parameters as they came."""
     host: str
     """The name that this node was reached by."""
+    api_id: str
+    """Of this request."""
 
     @property
     def is_main(self) -> bool:

@@ -31,6 +31,11 @@ def moment(time: datetime | None, zone: tzinfo) -> str | None:
     return None if time is None else time.astimezone(zone).isoformat(" ", "seconds")
 
 
+def exact_moment(time: datetime, zone: tzinfo) -> str:
+    """``2026-03-01 18:00:15.123456+05:30``."""
+    return time.astimezone(zone).isoformat(" ", "microseconds")
+
+
 def bare_moment(time: datetime) -> str:
     """``2026-03-01 12:30:15.123456``, in UTC without saying so."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -16,6 +16,7 @@ from offhook.api.context import Context, Desk
 from offhook.api.errors import ApiError, not_allowed, not_found
 from offhook.api.limits import RateLimit
 from offhook.api.reading import given, read
+from offhook.api.recorded import RecordedFiles
 from offhook.api.resources import ROUTES
 from offhook.api.routes import Map, Place, Route
 from offhook.metrics import Distribution
@@ -46,6 +47,7 @@ class Api:
 
     def mount(self, app: web.Application) -> None:
         """Serve it as a part of an application."""
+        RecordedFiles(self._desk).mount(app)  # their paths lie among those of the API
         app.router.add_route("*", PREFIX + r"{rest:[\s\S]*}", self.handle)
         app.router.add_get(OPENAPI, self._openapi)
 
@@ -109,7 +111,13 @@ class Api:
             raise not_allowed(", ".join(sorted(place.methods)))
         parameters = await _parameters(request)
         context = Context(
-            desk=self._desk, caller=caller, account=account, path=path, given=parameters, host=request.url.host or "localhost"
+            desk=self._desk,
+            caller=caller,
+            account=account,
+            path=path,
+            given=parameters,
+            host=request.url.host or "localhost",
+            api_id=api_id,
         )
         asked = read(route.asks, {**parameters, **path}, blank_is_absent=request.method == "GET")
         answer = await route.handler(context, asked)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from offhook.calls import Audience, Onward, Placement, TooManyCalls, Which
+from offhook.calls import Audience, Onward, Party, Placement, TooManyCalls, Which
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ class LiveCalls(Protocol):
     def silence(self, call_uuid: str, kind: str) -> bool:
         """Stop what the API plays or speaks in a call (``calls.PLAY``, ``calls.SPEAK``); false where it is over."""
 
+    def party(self, call_uuid: str) -> Party | None:
+        """Who is recorded as this call, or B leg; ``None``: nobody has answered it, or it is over."""
+
 
 class NoLiveCalls:
     """Of a node that runs none."""
@@ -97,3 +100,7 @@ class NoLiveCalls:
     def silence(self, call_uuid: str, kind: str) -> bool:  # noqa: ARG002
         """Nothing is heard."""
         return False
+
+    def party(self, call_uuid: str) -> Party | None:  # noqa: ARG002
+        """Nobody."""
+        return None

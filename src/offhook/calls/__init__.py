@@ -13,6 +13,7 @@ from offhook.calls.outbound import DEFAULT_LIMIT_S, RING_S, Placement
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import (
     AnyLeg,
+    Archive,
     Clips,
     Dialler,
     Digits,
@@ -25,8 +26,10 @@ from offhook.calls.ports import (
     Records,
     Reply,
     Speech,
+    Tape,
     Unanswered,
 )
+from offhook.calls.recording import Callback, Party, Recorder, RecordingTerms, begin_and_end_ms
 from offhook.calls.routing import DefaultApplication
 from offhook.calls.service import Service
 from offhook.calls.status import CallStatus
@@ -39,11 +42,13 @@ __all__ = [
     "RING_S",
     "SPEAK",
     "AnyLeg",
+    "Archive",
     "Audience",
     "BLeg",
     "Call",
     "CallSettings",
     "CallStatus",
+    "Callback",
     "Clips",
     "DefaultApplication",
     "Departures",
@@ -60,14 +65,18 @@ __all__ = [
     "NoBLeg",
     "Onward",
     "Order",
+    "Party",
     "Placement",
     "Playback",
+    "Recorder",
+    "RecordingTerms",
     "Records",
     "Reply",
     "Row",
     "Service",
     "Sink",
     "Speech",
+    "Tape",
     "Timelines",
     "TooManyCalls",
     "Tuning",
@@ -76,6 +85,7 @@ __all__ = [
     "Verdict",
     "Which",
     "audience",
+    "begin_and_end_ms",
     "describe",
     "read_keys",
     "silence",

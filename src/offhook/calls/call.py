@@ -18,6 +18,7 @@ from offhook.calls import bookkeeping, parameters, urls
 from offhook.calls.b_legs import BLeg, GoesOn
 from offhook.calls.policy import CallSettings
 from offhook.calls.ports import Clips, Dialler, Digits, Facts, Hooks, Leg, Playback, Records, Speech
+from offhook.calls.recording import Recorder
 from offhook.calls.status import CallStatus, unconnected
 from offhook.calls.timeline import Timeline
 from offhook.calls.timelines import Timelines
@@ -75,6 +76,7 @@ class Tools:
     busy: Callable[[], AbstractContextManager[None]]
     """As long as the block lasts the node does not stop: there is something that must have its record."""
     timelines: Timelines
+    recorder: Recorder
     b_legs: dict[str, BLeg] = field(default_factory=dict)
     """Those that live, by their CallUUID."""
 

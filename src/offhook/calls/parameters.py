@@ -11,7 +11,7 @@ from offhook.calls.ports import Facts
 from offhook.causes import Ending
 
 BILLING_UNIT_S = 60
-_NO_PRICE = "0.00000"
+NO_PRICE = "0.00000"
 
 
 def standard(call_uuid: str, auth_id: str, facts: Facts, *, direction: str, began_at: datetime) -> dict[str, str]:
@@ -22,7 +22,7 @@ def standard(call_uuid: str, auth_id: str, facts: Facts, *, direction: str, bega
         "To": facts.to_number,
         "Direction": direction,
         "SessionStart": began_at.strftime("%Y-%m-%d %H:%M:%S.%f"),
-        "BillRate": _NO_PRICE,
+        "BillRate": NO_PRICE,
         "ParentAuthID": auth_id,
         "STIRVerification": facts.stir_verification,
         "STIRAttestation": facts.stir_attestation,
@@ -69,7 +69,7 @@ def of_hangup(
         "HangupSource": ending.source.value,
         "Duration": str(duration_s),
         "BillDuration": str(billed(duration_s)),
-        "TotalCost": _NO_PRICE,
+        "TotalCost": NO_PRICE,
         "StartTime": _plain(began_at),
         "EndTime": _plain(ended_at),
     }

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnded, Playlist, RtpStatistics, Sound, VoiceEvent
+from offhook.audio import BeepPattern, Clip, Digit, PlaybackEnded, Playlist, Recorded, RtpStatistics, Sound, VoiceEvent
 from offhook.causes import Ending
 from offhook.errors import PeerFault
 from offhook.events import Observe
-from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
+from offhook.records import Application, CallRecord, LiveCall, Notification, Recording, TimelineRow
 
 
 class Facts(Protocol):
@@ -92,6 +93,16 @@ class Digits(Protocol):
         """The next key; waits for it."""
 
 
+class Tape(Protocol):
+    """A file that is being recorded."""
+
+    async def wait(self) -> Recorded:
+        """Wait until it has ended and the file is complete. Raises ``RecordingFailed``: it could not be opened or written on."""
+
+    async def stop(self) -> Recorded:
+        """End it, then the same."""
+
+
 class AnyLeg(Protocol):
     """One party, on whichever side: its signalling and its audio."""
 
@@ -148,6 +159,19 @@ class AnyLeg(Protocol):
         Args:
             start_ms, stop_ms: sound, and pauses, that are shorter are none.
             every_ms: the present state is told again so often.
+        """
+
+    async def record(
+        self,
+        path: Path,
+        *,
+        what: Literal["received", "sent", "both", "mixed"] = "received",
+        file_format: Literal["wav", "mp3"] = "wav",
+        max_ms: int | None = None,
+    ) -> Tape:
+        """Record what this party says, what it hears or both, until that is stopped, is that long or the leg is freed.
+
+        Raises ``LegGone``.
         """
 
     async def statistics(self) -> RtpStatistics:
@@ -319,3 +343,33 @@ class Directory(Protocol):
 
     async def application(self, app_id: str) -> Application | None:
         """An application by its id."""
+
+
+class Archive(Protocol):
+    """Where recordings are kept: their files, and what is known of them."""
+
+    def url(self, recording: Recording) -> str:
+        """Where everybody gets the file, once it is complete."""
+
+    def path_of(self, recording: Recording) -> Path:
+        """Where the file is."""
+
+    async def begin(self, recording: Recording) -> None:
+        """Write down that it runs; its folder is there on return. Raises ``NoRoom``."""
+
+    async def has_room(self) -> bool:
+        """Whether recordings may go on: they must not fill the disk that call records are written to."""
+
+    async def finish(self, recording: Recording, notifications: Sequence[Notification]) -> bool:
+        """It is complete: that, and who is to be told, in one transaction; false where nobody knows it as running any more."""
+
+    async def discard(self, recording: Recording) -> None:
+        """There is nothing to keep of it."""
+
+    async def left(self) -> list[Recording]:
+        """Recordings that ran when the last node died."""
+
+    async def mend(self, recording: Recording) -> tuple[int, int] | None:
+        """Make the file whole that somebody left in the middle: how long it is, ms, and how large, octets; ``None``: there is no
+        sound in it.
+        """

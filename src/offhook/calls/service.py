@@ -14,15 +14,16 @@ from offhook.calls.call import Call, Next, Tools
 from offhook.calls.onward import Onward
 from offhook.calls.outbound import Placement
 from offhook.calls.policy import CallSettings
-from offhook.calls.ports import Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
+from offhook.calls.ports import AnyLeg, Clips, Dialler, Directory, Facts, Hooks, Leg, Records, Speech
+from offhook.calls.recording import Party, Recorder
 from offhook.calls.routing import route
 from offhook.calls.timeline import Timeline
 from offhook.calls.timelines import Timelines
 from offhook.causes import Ending
 from offhook.clock import Clock
-from offhook.events import CallArrived, Noted
+from offhook.events import CallArrived, Noted, Observe
 from offhook.ids import Ids
-from offhook.records import Application
+from offhook.records import Application, LiveCall
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Service:
         clock: Clock,
         ids: Ids,
         settings: CallSettings,
+        recorder: Recorder,
         timelines: Timelines | None = None,
     ) -> None:
         """Args:
@@ -52,7 +54,9 @@ class Service:
         self.calls: dict[str, Call] = {}
         """Live calls by CallUUID."""
         timelines = timelines or Timelines(records, clock)
-        self._tools = Tools(hooks, speech, clips, records, dialler, clock, ids, settings, self._go_on, self._busy, timelines)
+        self._tools = Tools(
+            *(hooks, speech, clips, records, dialler, clock, ids, settings, self._go_on, self._busy, timelines, recorder)
+        )
         self._records = records
         self._directory = directory
         self._arrived = 0
@@ -269,13 +273,26 @@ class Service:
             for call in list(self.calls.values()):
                 call.hang_up(causes.INTERNAL_ERROR.because("the node is being stopped"))
             await self._idle.wait()
+        await self._tools.recorder.settled()
+
+    def party(self, call_uuid: str) -> Party | None:
+        """Who can be recorded: the party of a call, or a B leg, that has answered and has not left."""
+        call, b_leg = self.calls.get(call_uuid), self.b_legs.get(call_uuid)
+        if call is not None and call.answered_at is not None and not call.leg.gone:
+            return _party(call.live, call.leg, call.note)
+        if b_leg is not None and b_leg.leg is not None and not b_leg.leg.gone:
+            return _party(b_leg.live, b_leg.leg, b_leg.timeline.add)
+        return None
 
     async def recover(self) -> int:
-        """Close what ran when the last node died: a record with 5010 and a hangup request for each.
+        """Close what ran when the last node died: recordings, then a record with 5010 and a hangup request for each call.
 
         Returns:
-            How many there were.
+            How many calls there were.
         """
+        recordings = await self._tools.recorder.recover(self._tools.timelines.reopen)
+        if recordings:
+            log.warning("%d recording(s) ran when the last node died; their files are complete now", recordings)
         return await recovery.recover(self._tools)
 
 
@@ -309,6 +326,17 @@ def _told(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return repr(error)
+
+
+def _party(live: LiveCall, leg: AnyLeg, note: Observe) -> Party:
+    return Party(
+        call_uuid=live.call_uuid,
+        auth_id=live.auth_id,
+        from_number=live.from_number,
+        to_number=live.to_number,
+        leg=leg,
+        note=note,
+    )
 
 
 def _nobody(user: str) -> str:

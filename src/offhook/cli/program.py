@@ -25,6 +25,7 @@ MODULES = {
     "trunk": "trunk",
     "calls": "records",
     "hooks": "hooks",
+    "recordings": "recordings",
 }
 """Command → the module of this package whose ``register`` mounts it, in the order of ``offhook --help``."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from offhook.media.client import EngineFailed, Media
     from offhook.media.clips import Clips, Fetch, Fetched, nothing_fetched
     from offhook.media.listening import Digits, Meter, Voice
+    from offhook.media.mending import mend
     from offhook.media.playback import Playback
     from offhook.media.recordings import Recording
     from offhook.media.taps import Injection, Tap
@@ -37,6 +38,7 @@ __all__ = [
     "Srtp",
     "Tap",
     "Voice",
+    "mend",
     "nothing_fetched",
 ]
 
@@ -45,6 +47,7 @@ _HOMES = {
     "client": ("EngineFailed", "Media"),
     "clips": ("Clips", "Fetch", "Fetched", "nothing_fetched"),
     "listening": ("Digits", "Meter", "Voice"),
+    "mending": ("mend",),
     "playback": ("Playback",),
     "recordings": ("Recording",),
     "taps": ("Injection", "Tap"),

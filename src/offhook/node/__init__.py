@@ -23,6 +23,7 @@ from offhook.node.dialler import Dialler
 from offhook.node.figures import CallFigures, NodeFigures
 from offhook.node.live_calls import NodeCalls
 from offhook.node.reception import Reception
+from offhook.node.recordings import Recordings, kept
 from offhook.node.telephony import Telephony
 from offhook.records import Application
 from offhook.settings import Settings
@@ -124,6 +125,7 @@ async def running(
         speech = Speech(cache=settings.data / "speech", nearest_voice=settings.nearest_voice)
         await speech.start()
         opened.push_async_callback(speech.aclose)
+        recordings = await opened.enter_async_context(kept(settings, store, hooks, clock, ids))
         telephony = Telephony(settings, store, clock, ids, _certificates(hooks))
         dialler = Dialler(settings, telephony, store, ids)
         service = Service(
@@ -137,6 +139,7 @@ async def running(
             ids=ids,
             settings=_call_settings(settings, account),
             timelines=timelines,
+            recorder=recordings.recorder,
         )
         await _recover(service)
         opened.push_async_callback(_stopped, asyncio.create_task(_beat(store, service), name="heartbeat"))
@@ -146,7 +149,7 @@ async def running(
         )
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = _stack(settings, telephony, reception, tls, clock, ids)
-        api = _api(settings, store, NodeCalls(service, departures, clock), telephony, clock, ids)
+        api = _api(settings, store, NodeCalls(service, departures, clock), recordings, telephony, clock, ids)
         figures = NodeFigures(
             calls=counted,
             store=store,
@@ -160,7 +163,7 @@ async def running(
             reception=reception,
             clock=clock,
         )
-        http = await opened.enter_async_context(_served(settings, api, figures, stack, tls))
+        http = await opened.enter_async_context(_served(settings, api, figures, recordings, stack, tls))
         await stack.start()
         opened.push_async_callback(stack.aclose)
         dialler.opens(stack, media)
@@ -225,7 +228,9 @@ async def _stopped(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def _served(settings: Settings, api: Api, figures: NodeFigures, stack: Stack, tls: Tls) -> AsyncIterator[HttpServer]:
+async def _served(
+    settings: Settings, api: Api, figures: NodeFigures, recordings: Recordings, stack: Stack, tls: Tls
+) -> AsyncIterator[HttpServer]:
     async with figures.watching():
         http = HttpServer(
             settings.http,
@@ -235,7 +240,7 @@ async def _served(settings: Settings, api: Api, figures: NodeFigures, stack: Sta
             tls=_https(settings, tls),
         )
         await http.start()
-        stack.web_port = http.port
+        stack.web_port = recordings.url.port = http.port
         try:
             yield http
         finally:
@@ -274,16 +279,29 @@ def _https(settings: Settings, tls: Tls) -> ssl.SSLContext | None:
     return tls.server if settings.http_tls else None
 
 
-def _api(settings: Settings, store: Store, live: LiveCalls, telephony: Telephony, clock: Clock, ids: Ids) -> Api:
+def _api(
+    settings: Settings, store: Store, live: LiveCalls, recordings: Recordings, telephony: Telephony, clock: Clock, ids: Ids
+) -> Api:
     told = ApiSettings(
         sip_realm=settings.sip_realm,
         sip_domain=settings.sip_domain or settings.public_address.default,
         sip_port=settings.sip.port,
         requests=settings.api_requests,
         endpoint_suffix=settings.endpoint_suffix,
+        protect_recordings=settings.protect_recordings,
     )
-    accounts, log_out = Accounts(store, clock), telephony.log_out
-    return Api(Desk(store=store, accounts=accounts, live=live, clock=clock, ids=ids, settings=told, log_out=log_out))
+    desk = Desk(
+        store=store,
+        accounts=Accounts(store, clock),
+        live=live,
+        recorder=recordings.recorder,
+        archive=recordings.archive,
+        clock=clock,
+        ids=ids,
+        settings=told,
+        log_out=telephony.log_out,
+    )
+    return Api(desk)
 
 
 def _hooks(settings: Settings, store: Store, clock: Clock, ids: Ids, timelines: Timelines) -> Hooks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from offhook.api import RunningCall
-from offhook.calls import Audience, BLeg, Call, Departures, Onward, Placement, Service, Which, audience, silence
+from offhook.calls import Audience, BLeg, Call, Departures, Onward, Party, Placement, Service, Which, audience, silence
 from offhook.clock import Clock
 
 
@@ -65,6 +65,10 @@ class NodeCalls:
     def silence(self, call_uuid: str, kind: str) -> bool:
         """Stop what the API plays or speaks in a call."""
         return silence(self._service.calls, self._service.b_legs, call_uuid, kind)
+
+    def party(self, call_uuid: str) -> Party | None:
+        """Who is recorded as this call."""
+        return self._service.party(call_uuid)
 
     def _queued(self, placement: Placement) -> RunningCall:
         parties = placement.parties()

@@ -1,16 +1,19 @@
 """What is written down: accounts, applications, numbers, call records, timelines, and notifications that wait for delivery."""
 
+from offhook.store.archive import Archive
 from offhook.store.database import StoreError
 from offhook.store.history import CallFilter
 from offhook.store.inspection import Contents, contents, faults
 from offhook.store.notices import CannotRetry, Notice, State
 from offhook.store.numbers import NumberTaken, country_of, digits_of
 from offhook.store.paging import Page
+from offhook.store.recordings import RecordingFilter, RecordingShelf
 from offhook.store.shelf import OutboxShelf
 from offhook.store.store import Account, Number, Store
 
 __all__ = [
     "Account",
+    "Archive",
     "CallFilter",
     "CannotRetry",
     "Contents",
@@ -19,6 +22,8 @@ __all__ = [
     "NumberTaken",
     "OutboxShelf",
     "Page",
+    "RecordingFilter",
+    "RecordingShelf",
     "State",
     "Store",
     "StoreError",

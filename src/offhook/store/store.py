@@ -25,6 +25,7 @@ from offhook.store.history import History
 from offhook.store.migrate import migrate
 from offhook.store.notices import Notices
 from offhook.store.numbers import Numbers, digits_of
+from offhook.store.recordings import RecordingShelf
 from offhook.store.rows import row_of, utc, value_of
 from offhook.store.shelf import OutboxShelf
 from offhook.store.telephony import TelephonyShelf
@@ -77,6 +78,8 @@ class Store:
         """Numbers and the pool that they are rented from."""
         self.history = History(database)
         """Call records, by what they are asked for."""
+        self.recordings = RecordingShelf(database, self._writer)
+        """What is known of recordings; their files are the business of an ``Archive``."""
 
     @classmethod
     async def open(cls, where: Path | str, *, clock: Clock) -> Store:

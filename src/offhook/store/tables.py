@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
-HEAD = "0006"
+HEAD = "0007"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -183,6 +198,37 @@ deliveries = Table(
     Column("created_at", DateTime),
     Column("parameters", JSON(none_as_null=True)),
     Column("log", JSON, nullable=False),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("recording_id", String(36), primary_key=True),
+    Column("auth_id", String(20), nullable=False),
+    Column("call_uuid", String(36), nullable=False),
+    Column("from_number", Text, nullable=False),
+    Column("to_number", Text, nullable=False),
+    Column("file_format", String(4), nullable=False),
+    Column("channels", Integer, nullable=False),
+    Column("folder", String(20), nullable=False),
+    Column("started_at", DateTime, nullable=False),
+    Column("added_at", DateTime, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("octets", BigInteger, nullable=False),
+    Column("recording_type", String(16), nullable=False),
+    Column("conference_name", Text, nullable=False),
+    Column("conference_uuid", String(36)),
+    Column("mpc_name", Text),
+    Column("mpc_uuid", String(36)),
+    Column("callback_url", Text),
+    Column("callback_method", String(4), nullable=False),
+    Column("callback_style", String(8), nullable=False),
+    Column("callback_parameters", JSON, nullable=False),
+    Column("transcription_url", Text),
+    Column("transcription_method", String(4), nullable=False),
+    Index("ix_recordings_account_added", "auth_id", "added_at"),
+    Index("ix_recordings_call", "call_uuid"),
 )
 
 sip_endpoints = Table(

@@ -66,14 +66,15 @@ class Tenants:
             The names of the endpoints that were removed with it.
 
         Args:
-            heir: the account that gets its trunks; and, without ``cascade``, its applications, endpoints and numbers.
+            heir: the account that gets its trunks; and, without ``cascade``, its applications, endpoints, numbers and
+                recordings.
             cascade: they are removed with it; numbers of the pool go back there.
         """
 
         def work(connection: Connection) -> list[str]:
             removed: list[str] = []
             held = [tables.sip_endpoints, tables.numbers, tables.applications]
-            for table in [tables.trunks] if cascade else [tables.trunks, *held]:
+            for table in [tables.trunks] if cascade else [tables.trunks, *held, tables.recordings]:
                 values: dict[str, Any] = {"auth_id": heir}
                 if table is tables.applications:  # The heir's own defaults stay what they are.
                     values |= {"default_number_app": False, "default_endpoint_app": False}

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from offhook import causes
-from offhook.audio import BeepPattern, Digit, PlaybackEnd, PlaybackEnded, Playlist, RtpStatistics
+from offhook.audio import BeepPattern, Digit, PlaybackEnd, PlaybackEnded, Playlist, Recorded, RecordingEnd, RtpStatistics
 from offhook.causes import Ending
-from offhook.errors import LegGone
+from offhook.errors import LegGone, RecordingFailed
 from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Observe, unobserved
 from offhook.testing.ear import Ear
 from offhook.testing.studio import Studio, name_of
@@ -147,6 +149,50 @@ class Keys:
         return digit
 
 
+class Cassette:
+    """A recording that takes time, and has no sound."""
+
+    def __init__(self, path: Path, what: str, file_format: str, max_ms: int | None) -> None:
+        self.path, self.what, self.file_format = path, what, file_format
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._over: asyncio.Future[Recorded] = self._loop.create_future()
+        self._limit = self._loop.call_later(max_ms / 1000, self.end, RecordingEnd.LIMIT) if max_ms is not None else None
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._over.done()
+
+    async def wait(self) -> Recorded:
+        """Wait for its end. Raises ``RecordingFailed`` where ``fail`` made it so."""
+        return await asyncio.shield(self._over)
+
+    async def stop(self) -> Recorded:
+        """End it now."""
+        self.end(RecordingEnd.STOPPED)
+        return await self.wait()
+
+    def fail(self, reason: str) -> None:
+        """The disk is full, or worse."""
+        if not self._over.done():
+            self._stop_timer()
+            self._over.set_exception(RecordingFailed(str(self.path), reason, self._duration_ms()))
+
+    def end(self, why: RecordingEnd) -> None:
+        """It is over, and 16 octets a millisecond long."""
+        if not self._over.done():
+            self._stop_timer()
+            self._over.set_result(Recorded(why, self._duration_ms(), 16 * self._duration_ms()))
+
+    def _duration_ms(self) -> int:
+        return round((self._loop.time() - self._began) * 1000)
+
+    def _stop_timer(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+
+
 class Caller:
     """An A leg and the person on it, both sides of one object.
 
@@ -187,6 +233,8 @@ class Caller:
         self.talks_with: Caller | None = None
         """Whom this person hears."""
         self.talked_with: list[Caller] = []
+        self.cassettes: list[Cassette] = []
+        """What was recorded of this person."""
         self.holds = False
         self.freed = False
         self._hold_changed = asyncio.Event()
@@ -384,6 +432,19 @@ class Caller:
         """As if every packet had arrived."""
         return RtpStatistics(packets_sent=50, packets_received=50)
 
+    async def record(
+        self,
+        path: Path,
+        *,
+        what: Literal["received", "sent", "both", "mixed"] = "received",
+        file_format: Literal["wav", "mp3"] = "wav",
+        max_ms: int | None = None,
+    ) -> Cassette:
+        """Record without a sound; the cassette is among ``cassettes``."""
+        self._refuse_without_audio()
+        self.cassettes.append(Cassette(path, what, file_format, max_ms))
+        return self.cassettes[-1]
+
     async def aclose(self) -> None:
         """Free everything: who still waits for keys or sound learns that the leg is gone."""
         self.freed = True
@@ -392,6 +453,8 @@ class Caller:
         for playing in (self._playing, *self._over):
             if playing is not None:
                 playing.end(PlaybackEnd.GONE)
+        for cassette in self.cassettes:
+            cassette.end(RecordingEnd.GONE)
         for keys in self.listeners:
             keys.queue.put_nowait(None)
         for ear in self._ears:

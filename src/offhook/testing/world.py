@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from offhook import causes
-from offhook.calls import Call, CallSettings, Service, describe
+from offhook.calls import Call, CallSettings, Recorder, Service, describe
 from offhook.causes import Ending
 from offhook.ids import Ids
 from offhook.records import Application, CallRecord, TimelineRow
@@ -20,6 +20,7 @@ from offhook.testing.caller import Caller, Party
 from offhook.testing.customer import Customer, Says
 from offhook.testing.exchange import Exchange
 from offhook.testing.ledger import Ledger
+from offhook.testing.shelves import Shelves
 from offhook.testing.studio import Studio
 from offhook.testing.virtual_time import run, virtual_clock
 
@@ -142,6 +143,8 @@ class World:
         )
         self.ledger.applications[NUMBER] = self.application
         self.dialled: list[Dialled] = []
+        self.shelves = Shelves()
+        self.recorder = Recorder(self.shelves, self.customer, self.clock, self.ids)
         self.service = Service(
             hooks=self.customer,
             speech=self.studio,
@@ -152,6 +155,7 @@ class World:
             clock=self.clock,
             ids=self.ids,
             settings=CallSettings(auth_id=AUTH_ID, **settings),
+            recorder=self.recorder,
         )
 
     async def dial_in(

@@ -100,8 +100,12 @@ async def change(context: Context, ask: ChangeSubaccount) -> Done:
 
 
 async def remove(context: Context, ask: RemoveSubaccount) -> Nothing:
-    """Remove a subaccount; with ``cascade`` its applications, endpoints and numbers too, else the main account gets them."""
+    """Remove a subaccount; with ``cascade`` its applications, endpoints, numbers and recordings too, else the main account gets
+    them.
+    """
     found = await _found(context)
+    if ask.cascade:
+        await context.desk.archive.clear(found.auth_id)
     for username in await context.desk.store.tenants.remove(found.auth_id, context.account.auth_id, cascade=ask.cascade):
         context.desk.log_out(username)
     context.desk.accounts.forget(found.auth_id)

@@ -218,6 +218,15 @@ def _sent(scene: Scene, row: TimelineRow) -> Iterator[Step]:
     yield scene.arrow(row, Kind.KEYS, f"keys {word(row, 'digits')}", OFFHOOK, scene.party)
 
 
+def _records(scene: Scene, row: TimelineRow) -> Iterator[Step]:
+    yield scene.beside(row, f"records {word(row, 'recording_id')[:8]}: {word(row, 'about')}", Kind.SOUND)
+
+
+def _recorded(scene: Scene, row: TimelineRow) -> Iterator[Step]:
+    lasted = lasting(number(row, "duration_ms"))
+    yield scene.beside(row, f"recorded {word(row, 'recording_id')[:8]}: {lasted}, {word(row, 'why')}", Kind.SOUND)
+
+
 def _note(scene: Scene, row: TimelineRow) -> Iterator[Step]:
     yield scene.beside(row, word(row, "text"), Kind.NOTE, _WEIGHTS.get(word(row, "level"), Weight.PLAIN))
 
@@ -309,6 +318,8 @@ _TELLERS: dict[str, Callable[[Scene, TimelineRow], Iterator[Step]]] = {
     "element-ended": _ended,
     "audio-started": _playing,
     "audio-stopped": _played,
+    "recording-started": _records,
+    "recording-ended": _recorded,
     "digit-received": _pressed,
     "digits-sent": _sent,
     "note": _note,

@@ -1,0 +1,118 @@
+"""What is known of recordings: those that run, and those that are complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, delete, insert, or_, select, update
+
+from offhook.records import Notification, Recording
+from offhook.store import tables
+from offhook.store.database import Database
+from offhook.store.paging import Page, one, page
+from offhook.store.rows import row_of, storable, utc, value_of
+from offhook.store.writer import Writer
+
+_COLUMNS = tables.recordings.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFilter:
+    """Which recordings are wanted; what is ``None`` does not matter."""
+
+    call_uuid: str | None = None
+    from_number: str | None = None
+    """Or how it begins, with or without ``+``."""
+    to_number: str | None = None
+    conference_name: str | None = None
+    conference_uuid: str | None = None
+    mpc_name: str | None = None
+    mpc_uuid: str | None = None
+    added: tuple[tuple[str, datetime], ...] = ()
+    """``gt``, ``gte``, ``lt`` or ``lte``, and a time."""
+
+
+class RecordingShelf:
+    """The table of recordings. Customers see those that are complete."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def add(self, recording: Recording) -> None:
+        """One that begins; durable on return."""
+        row = row_of(storable(recording))
+        await self._database.write(lambda connection: connection.execute(insert(tables.recordings), row))
+
+    async def finish(self, recording: Recording, notifications: Sequence[Notification]) -> bool:
+        """It is complete: that, and what is to be sent about it, in one transaction.
+
+        Returns:
+            Whether it was running; else nothing was written.
+        """
+        values = {name: row_of(recording)[name] for name in ("complete", "added_at", "duration_ms", "octets")}
+        chosen = _COLUMNS.recording_id == recording.recording_id, _COLUMNS.complete.is_(False)
+
+        def work(connection: Connection) -> bool:
+            if not connection.execute(update(tables.recordings).where(*chosen).values(values)).rowcount:
+                return False
+            for notification in notifications:
+                connection.execute(insert(tables.outbox), row_of(storable(notification)))
+            return True
+
+        await self._writer.flushed()  # earlier notifications of its call stand before these
+        return await self._database.write(work)
+
+    async def remove(self, recording_id: str) -> None:
+        """Forget one."""
+        chosen = _COLUMNS.recording_id == recording_id
+        await self._database.write(lambda connection: connection.execute(delete(tables.recordings).where(chosen)))
+
+    async def get(self, recording_id: str) -> Recording | None:
+        """One that is complete."""
+        return await one(self._database, Recording, tables.recordings, _COLUMNS.recording_id == recording_id, _COLUMNS.complete)
+
+    async def of_account(self, auth_id: str, wanted: RecordingFilter, *, limit: int, offset: int) -> Page[Recording]:
+        """Those of an account that are complete, the newest first."""
+        conditions = [_COLUMNS.auth_id == auth_id, _COLUMNS.complete, *_conditions(wanted)]
+        order = _COLUMNS.added_at.desc(), _COLUMNS.recording_id
+        return await page(self._database, Recording, tables.recordings, conditions, order, limit, offset)
+
+    async def running(self) -> list[Recording]:
+        """Those that are not complete: of the last run, where the node has just begun."""
+        return await self._all([_COLUMNS.complete.is_(False)])
+
+    async def some_of(self, auth_id: str, limit: int) -> list[Recording]:
+        """Some that are complete, of an account."""
+        return await self._all([_COLUMNS.auth_id == auth_id, _COLUMNS.complete], limit)
+
+    async def older(self, than: datetime, limit: int) -> list[Recording]:
+        """Some that were complete before a time, whoever has them."""
+        return await self._all([_COLUMNS.added_at < utc(than), _COLUMNS.complete], limit)
+
+    async def _all(self, conditions: Sequence[Any], limit: int | None = None) -> list[Recording]:
+        query = select(tables.recordings).where(*conditions).order_by(_COLUMNS.started_at).limit(limit)
+        rows = await self._database.browse(lambda connection: connection.execute(query).mappings().all())
+        return [value_of(Recording, row) for row in rows]
+
+
+def _conditions(wanted: RecordingFilter) -> list[Any]:
+    exact = ("call_uuid", "conference_name", "conference_uuid", "mpc_name", "mpc_uuid")
+    conditions: list[Any] = [_COLUMNS[name] == getattr(wanted, name) for name in exact if getattr(wanted, name) is not None]
+    numbers = {_COLUMNS.from_number: wanted.from_number, _COLUMNS.to_number: wanted.to_number}
+    conditions += [_begins(column, value) for column, value in numbers.items() if value is not None]
+    conditions += [_compared(how, utc(moment)) for how, moment in wanted.added]
+    return conditions
+
+
+def _begins(column: Column[Any], number: str) -> Any:
+    bare = number.lstrip("+")
+    return or_(column.startswith(bare, autoescape=True), column.startswith("+" + bare, autoescape=True))
+
+
+def _compared(how: str, moment: datetime) -> Any:
+    column = _COLUMNS.added_at
+    return {"gt": column > moment, "gte": column >= moment, "lt": column < moment, "lte": column <= moment}[how]
