@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls import PLAY, SPEAK, Audience, Manner, NoAudio, NoBLeg, Unspeakable, Which, audience, read_keys, silence
+from offhook.calls import PLAY, SPEAK, Audience, Manner, NoAudio, NoBLeg, Onward, Unspeakable, Which, audience, read_keys, silence
 from offhook.testing import Answers, World, in_world
 from offhook.testing.caller import Caller
 from offhook.testing.world import Dialled
@@ -241,6 +241,25 @@ async def test_who_leaves_the_bridge_leaves_the_sound_and_the_other_keeps_it(wor
     assert sum(each[2] for each in over(call.caller)) in range(7000, 7100)
     [why] = [row.facts["why"] for row in world.ledger.timeline(b_uuid) if row.kind == "audio-stopped"]
     assert why in {"stopped", "gone"}
+
+
+@in_world()
+async def test_a_b_leg_that_is_sent_elsewhere_leaves_it_behind_and_may_get_more(world: World) -> None:
+    files(world)
+    world.serve({"there": '<Wait length="20"/>'})
+    call, callee, b_uuid = await talking(world)
+    listening(world, call.uuid, "both").play([SONG], Manner(loop=True))
+    await world.sleep(2)
+    assert world.service.send_onward(call.uuid, b_leg=Onward("https://app.example/there"))
+    await world.sleep(1)
+    assert [each[2] for each in over(callee)] == [2020]
+    listening(world, b_uuid).play([JINGLE], Manner())
+    with pytest.raises(NoBLeg):
+        listening(world, b_uuid, "bleg")
+    await call.over()
+    await world.sleep(3)
+    assert over(callee)[1][0::2] == ("jingle.mp3", 2000)
+    assert sum(each[2] for each in over(call.caller)) in range(6900, 7200)
 
 
 @in_world()

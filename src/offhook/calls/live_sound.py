@@ -179,6 +179,6 @@ def _answered(call: Call) -> Party:
 
 
 def _connected(call: Call, b_leg: BLeg) -> Party:
-    if b_leg.leg is None or b_leg.leg.gone or call.partner is not b_leg:
+    if b_leg.leg is None or b_leg.leg.gone or call.partner is not b_leg or call.over is not None:
         raise NoBLeg("the B leg is not connected yet, or not any more")
     return Party(b_leg.uuid, b_leg.leg, b_leg.timeline.add)

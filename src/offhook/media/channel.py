@@ -174,7 +174,7 @@ class Channel:
 
     def play_over(self, playlist: Playlist, *, mix: bool, limit_ms: int | None = None) -> Playback:
         """Play this over all that the leg's party hears, its playlist and its room, which go on; beside what is played over
-        them already. What is recorded as ``sent`` has it too.
+        them already. Nobody else hears it; what is recorded as ``sent`` has it.
 
         Args:
             mix: false: nothing else is heard meanwhile.

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from rich.cells import cell_len
 
+from offhook.calls import Manner, audience
 from offhook.cli.ladder import Told, drawn, lanes_at, picture
 from offhook.events import (
     CallArrived,
@@ -60,6 +61,18 @@ ANSWERED = (
     (645, SipReceived("ACK", "1 ACK", "192.0.2.7:5060/udp")),
     (900, ElementEnded("Speak", 2, "done", 299)),
 )
+
+
+@in_world()
+async def test_sounds_over_each_other_are_told_apart(world: World) -> None:
+    call = await world.dial_in("<Speak>one two three four</Speak>")
+    await world.sleep(1)
+    who = audience(world.service.calls, world.service.b_legs, call.uuid, "aleg")
+    assert who is not None
+    who.speak("five six", voice="WOMAN", language="en-US", ssml=False, manner=Manner(mix=False))
+    lines = shown(Told(await call.over(), call.timeline), width=160)
+    assert line_with(lines, "♪ speech: five six (by the API, alone) ended after 2.00 s: finished").startswith("    3.000")
+    assert line_with(lines, "♪ ended after 4.00 s: finished").startswith("    4.000")
 
 
 @in_world()

@@ -206,7 +206,9 @@ def _playing(scene: Scene, row: TimelineRow) -> Iterator[Step]:
 
 
 def _played(scene: Scene, row: TimelineRow) -> Iterator[Step]:
-    text = f"♪ ended after {lasting(number(row, 'played_ms'))}: {word(row, 'why')}"
+    what = word(row, "what")
+    which = f"{what} " if "(by the API" in what else ""  # it was heard over another: which of them has ended?
+    text = f"♪ {which}ended after {lasting(number(row, 'played_ms'))}: {word(row, 'why')}"
     yield scene.beside(row, text, Kind.SOUND, Weight.QUIET)
 
 
