@@ -97,7 +97,7 @@ class CloseLeg(_Message, frozen=True):
 
 
 class Play(_Message, frozen=True):
-    """Replaces what the leg plays; or is heard over all that the leg hears, beside what is heard over it already."""
+    """Replaces what the leg plays. With ``mix``, true or false, it lies over all that the leg hears: with that, or instead of it."""
 
     leg: int
     playback: int
@@ -107,7 +107,6 @@ class Play(_Message, frozen=True):
     """How much of it was heard already, when an engine takes over from one that died."""
     paused: bool = False
     mix: bool | None = None
-    """Over all that the leg hears: mixed with it or, false, instead of it. ``None``: it is the leg's own playlist."""
     limit_ms: int | None = None
     """After how much of it, it ends."""
 
@@ -220,12 +219,11 @@ class Route(_Message, frozen=True):
 
 
 class OpenTap(_Message, frozen=True):
-    """Tell every frame of this leg, from the next tick on."""
+    """Tell every frame of this leg, ``received`` or ``sent``, from the next tick on."""
 
     leg: int
     tap: int
     what: str
-    """``received`` or ``sent``."""
 
 
 class CloseTap(_Message, frozen=True):
@@ -234,11 +232,11 @@ class CloseTap(_Message, frozen=True):
 
 
 class Inject(_Message, frozen=True):
-    """Sound that was made elsewhere, after all that was sent before: played beside what the leg plays."""
+    """Sound that was made elsewhere, 16-bit samples, little-endian, at 8000 Hz: played after what was sent before, beside what the
+    leg plays."""
 
     leg: int
     pcm: bytes
-    """16-bit samples, little-endian, at 8000 Hz."""
 
 
 class MarkInjected(_Message, frozen=True):
