@@ -97,7 +97,7 @@ class CloseLeg(_Message, frozen=True):
 
 
 class Play(_Message, frozen=True):
-    """Replaces what the leg plays. With ``mix``, true or false, it lies over all that the leg hears: with that, or instead of it."""
+    """Replaces what the leg plays. With ``mix``, true or false, it lies over all that the leg hears: with it or instead of it."""
 
     leg: int
     playback: int
@@ -232,8 +232,7 @@ class CloseTap(_Message, frozen=True):
 
 
 class Inject(_Message, frozen=True):
-    """Sound that was made elsewhere, 16-bit samples, little-endian, at 8000 Hz: played after what was sent before, beside what the
-    leg plays."""
+    """Sound made elsewhere, 16-bit samples, little-endian, 8000 Hz: after all that was sent before, beside what the leg plays."""
 
     leg: int
     pcm: bytes
