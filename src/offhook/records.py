@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
+def number_key(number: str) -> str:
+    """A number of a record as it is looked up: without the ``+`` before it; names in lower case."""
+    return number.lstrip("+").lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """The web hooks that run a call (reference ``api.md`` section 4)."""
@@ -136,6 +141,16 @@ class CallRecord:
     stir_verification: str = "Not Applicable"
     stir_attestation: str = "Not Applicable"
     source_ip: str | None = None
+
+    @property
+    def from_key(self) -> str:
+        """The caller's number as it is looked up."""
+        return number_key(self.from_number)
+
+    @property
+    def to_key(self) -> str:
+        """The called number as it is looked up."""
+        return number_key(self.to_number)
 
 
 @dataclass(frozen=True, slots=True)

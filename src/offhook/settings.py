@@ -78,6 +78,13 @@ def _port_range(text: str) -> tuple[int, int]:
     return ports
 
 
+def _database(text: str) -> str:
+    text = text.strip()
+    if not text.startswith(("sqlite:////", "postgresql://", "postgres://")):
+        raise ValueError("must be sqlite:////path/to/file or postgresql://user:password@host/database")
+    return text
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser()
 
@@ -212,6 +219,12 @@ class Settings:
         Path("~/.local/share/offhook").expanduser(),
         "Folder for the database, caches and recordings; made when absent.",
     )
+    database: str | None = _setting(
+        _database,
+        None,
+        "Where accounts, calls and the rest are written down: `sqlite:////path/to/file` or "
+        "`postgresql://user:password@host/database`; else the file `offhook.db` in the data folder.",
+    )
     http: HostPort = _setting(HostPort.parse, HostPort("127.0.0.1", 8080), "Where HTTP (health, API) listens: `host:port`.")
     sip: HostPort = _setting(
         HostPort.parse,
@@ -332,6 +345,12 @@ class Settings:
     disk_reserve_mb: int = _setting(
         _count, 256, "MiB that stay free on the disk of `data`: below that no recording begins, and those that run end."
     )
+    adopt_after_s: float = _setting(
+        _seconds,
+        300.0,
+        "With PostgreSQL: a node that was not there for so long, in seconds, is taken for gone; another closes its calls and "
+        "delivers its notifications. 0: never.",
+    )
     max_calls: int = _setting(int, 2000, "Calls at a time; more are refused with 503.")
     account_calls: int = _setting(
         _count,
@@ -346,6 +365,11 @@ class Settings:
         "that has to come with the request (`Authorization: Bearer …`).",
     )
     log_level: str = _setting(_level, "info", "`debug`, `info`, `warning` or `error`.")
+
+    @property
+    def stored_in(self) -> Path | str:
+        """The database: a file, or its URL."""
+        return self.database or self.data / "offhook.db"
 
 
 def load(
@@ -377,7 +401,7 @@ def load(
         try:
             values[name] = known[name].metadata["read"](rendered)
         except ValueError as error:
-            shown = "***" if name in {"auth_token", "metrics"} else repr(text)
+            shown = "***" if name in {"auth_token", "database", "metrics"} else repr(text)
             raise SettingsError(f"{place}: {name} is {shown}, but {error}") from None
 
     for name, value in _read_file(file).items():

@@ -75,7 +75,7 @@ def records(node: NodeProcess) -> None:
     """Calls of the past."""
 
     async def add() -> None:
-        store = await Store.open(node.data / "offhook.db", clock=Clock())
+        store = await Store.open(node.database, clock=Clock())
         for record in RECORDS.values():
             await store.finish(record, None)
         await store.aclose()

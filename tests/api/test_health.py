@@ -48,7 +48,7 @@ def test_a_database_that_takes_nothing(tmp_path: Path) -> None:
     raw = Raw(node.http_port)
     try:
         until(raw, lambda it: it.status == 200)
-        other = sqlite3.connect(node.data / "offhook.db", isolation_level=None)
+        other = sqlite3.connect(node.database, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         answer = until(raw, lambda it: it.status == 503)
         assert answer.body["status"] == "not ready"

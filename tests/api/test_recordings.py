@@ -371,7 +371,7 @@ def test_of_recordings_that_ran_when_the_node_was_killed_nothing_is_lost(
 
 async def _left(data: Path) -> tuple[list[Any], list[Any]]:
     """What a stopped node still would have to complete, and to tell."""
-    store = await Store.open(data / "offhook.db", clock=Clock())
+    store = await Store.open(database_in(data), clock=Clock())
     try:
         return await store.recordings.running(), await store.outbox.pending(10)
     finally:

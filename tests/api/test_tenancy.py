@@ -53,7 +53,7 @@ class Tenant:
             *(self.call_uuid, self.auth_id, "inbound", "1", "2", "completed", now, now, now, 1, 60),
             *("NORMAL_CLEARING", "Normal Hangup", 4000, "Caller"),
         )
-        store = await Store.open(node.data / "offhook.db", clock=Clock())
+        store = await Store.open(node.database, clock=Clock())
         recording = Recording(
             recording_id=self.recording_id,
             auth_id=self.auth_id,

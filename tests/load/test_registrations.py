@@ -23,7 +23,7 @@ Scenario = Callable[[str], tuple[str, Path]]
 
 
 async def _with_store(node: NodeProcess, users: list[str]) -> None:
-    store = await Store.open(node.data / "offhook.db", clock=Clock())
+    store = await Store.open(node.database, clock=Clock())
     account, _ = await store.ensure_account(None, None)
     made = []
     for number, user in enumerate(users):
@@ -34,7 +34,7 @@ async def _with_store(node: NodeProcess, users: list[str]) -> None:
 
 
 async def _registered(node: NodeProcess) -> set[str]:
-    store = await Store.open(node.data / "offhook.db", clock=Clock())
+    store = await Store.open(node.database, clock=Clock())
     found = {each.username for each in await store.telephony.bindings(datetime.now(UTC))}
     await store.aclose()
     return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ import pytest
 from offhook.clock import Clock
 from offhook.records import Application, CallRecord, Delivery, LiveCall, Notification, TimelineRow
 from offhook.store import Store
+from offhook.testing.live import ON_POSTGRESQL, database_in
 
 BEGAN = datetime(2026, 3, 1, 12, 30, 15, 123456, UTC)
 ACCOUNT = "MA" + "A" * 18
@@ -104,7 +107,7 @@ def with_store(tmp_path: Path) -> Callable[[Callable[[Store], Awaitable[Any]]], 
 
     def run(work: Callable[[Store], Awaitable[Any]]) -> Any:
         async def opened() -> Any:
-            store = await Store.open(tmp_path / "offhook.db", clock=Clock())
+            store = await Store.open(database_in(tmp_path), clock=Clock())
             try:
                 return await work(store)
             finally:
@@ -113,3 +116,36 @@ def with_store(tmp_path: Path) -> Callable[[Callable[[Store], Awaitable[Any]]], 
         return asyncio.run(opened())
 
     return run
+
+
+@pytest.fixture
+def blocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Within the block the database of the folder takes nothing, and refuses after 10 ms."""
+    monkeypatch.setattr("offhook.store.sqlite.BUSY_MS", 10)
+    monkeypatch.setattr("offhook.store.postgresql.BUSY_MS", 10)
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        where = database_in(tmp_path)
+        if isinstance(where, Path):
+            other = sqlite3.connect(where, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.rollback()
+            other.close()
+            return
+        import psycopg
+
+        with psycopg.connect(where) as connection:
+            connection.execute("LOCK TABLE live_calls, timeline_events, call_records, outbox, deliveries")
+            yield
+            connection.rollback()
+
+    return block
+
+
+@pytest.fixture
+def only_sqlite() -> None:
+    """What the test is about is a file of SQLite."""
+    if ON_POSTGRESQL:
+        pytest.skip("about a file of SQLite")

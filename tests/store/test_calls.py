@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from dataclasses import replace
 from datetime import timedelta, timezone
 
@@ -12,6 +11,7 @@ import pytest
 
 from offhook.clock import Clock
 from offhook.store import Store, StoreError
+from offhook.testing.live import ON_POSTGRESQL, database_in
 
 
 def test_a_call_leaves_its_record_its_timeline_and_its_hangup_request(with_store, make):
@@ -207,7 +207,7 @@ def test_numbers_beyond_what_the_database_holds_are_cut_not_lost(with_store, mak
         await store.outbox.pending(1)
         return await store.timeline("c")
 
-    assert with_store(work)[0].offset_ms == 2**63 - 1
+    assert with_store(work)[0].offset_ms == (2**31 - 1 if ON_POSTGRESQL else 2**63 - 1)
 
 
 def test_when_the_database_does_not_keep_up_events_go_first_and_the_timeline_says_so(with_store, make, monkeypatch):
@@ -226,74 +226,60 @@ def test_when_the_database_does_not_keep_up_events_go_first_and_the_timeline_say
     assert timeline[-1].kind == "note" and timeline[-1].facts["text"].startswith("15 event(s)")
 
 
-def test_a_locked_database_is_waited_for(tmp_path, make, monkeypatch):
-    monkeypatch.setattr("offhook.store.database.BUSY_MS", 10)
-
-    async def work():
-        store = await Store.open(tmp_path / "offhook.db", clock=Clock())
-        other = sqlite3.connect(tmp_path / "offhook.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        finishing = asyncio.create_task(store.finish(make.record("c"), None))
-        await asyncio.sleep(0.2)
-        assert not finishing.done()
-        other.execute("COMMIT")
-        other.close()
+def test_a_locked_database_is_waited_for(with_store, make, blocked):
+    async def work(store):
+        with blocked():
+            finishing = asyncio.create_task(store.finish(make.record("c"), None))
+            await asyncio.sleep(0.2)
+            assert not finishing.done()
         await finishing
-        found = await store.record("c")
-        await store.aclose()
-        return found
+        return await store.record("c")
 
-    assert asyncio.run(work()) == make.record("c")
+    assert with_store(work) == make.record("c")
 
 
-def test_a_database_that_refuses_for_long_is_told_to_those_who_wait_and_written_when_it_recovers(tmp_path, make, monkeypatch):
-    monkeypatch.setattr("offhook.store.database.BUSY_MS", 10)
+def test_a_database_that_refuses_for_long_is_told_to_those_who_wait_and_written_when_it_recovers(
+    with_store, make, blocked, monkeypatch
+):
     monkeypatch.setattr("offhook.store.writer.PATIENCE_S", 0.25)
     monkeypatch.setattr("offhook.store.writer.LONGEST_PAUSE_S", 0.1)
 
-    async def work():
-        store = await Store.open(tmp_path / "offhook.db", clock=Clock())
-        other = sqlite3.connect(tmp_path / "offhook.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        store.begin(make.live("running"))
-        with pytest.raises(StoreError, match="locked"):
-            await store.finish(make.record("c"), make.notification("c", id="n"))
-        with pytest.raises(StoreError, match="locked"):  # At once: the trouble is known.
-            async with asyncio.timeout(0.05):
-                await store.finish(make.record("d"), None)
-        with pytest.raises(StoreError):  # Trying again must not make two of it.
-            await store.finish(make.record("c"), make.notification("c", id="n"))
-        other.execute("COMMIT")
-        other.close()
-        await asyncio.sleep(0.4)
+    async def work(store):
+        with blocked():
+            store.begin(make.live("running"))
+            with pytest.raises(StoreError, match="lock"):
+                await store.finish(make.record("c"), make.notification("c", id="n"))
+            with pytest.raises(StoreError, match="lock"):  # At once: the trouble is known.
+                async with asyncio.timeout(0.05):
+                    await store.finish(make.record("d"), None)
+            with pytest.raises(StoreError):  # Trying again must not make two of it.
+                await store.finish(make.record("c"), make.notification("c", id="n"))
+        while await store.record("d") is None:  # noqa: ASYNC110 - a test looks from outside
+            await asyncio.sleep(0.02)
         await store.finish(make.record("e"), None)
-        found = [await store.record(call) for call in "cde"], await store.outbox.pending(9), await store.leftovers()
-        await store.aclose()
-        return found
+        return [await store.record(call) for call in "cde"], await store.outbox.pending(9), await store.leftovers()
 
-    records, pending, leftovers = asyncio.run(work())
+    records, pending, leftovers = with_store(work)
     assert records == [make.record(call) for call in "cde"]
     assert [each.id for each in pending] == ["n"]
     assert [each.call_uuid for each in leftovers] == ["running"]
 
 
-def test_a_node_that_stops_while_the_database_refuses_leaves_the_records_in_the_log(tmp_path, make, monkeypatch, caplog):
-    monkeypatch.setattr("offhook.store.database.BUSY_MS", 10)
+def test_a_node_that_stops_while_the_database_refuses_leaves_the_records_in_the_log(
+    with_store, make, blocked, monkeypatch, caplog
+):
     monkeypatch.setattr("offhook.store.writer.PATIENCE_S", 0.2)
 
-    async def work():
-        store = await Store.open(tmp_path / "offhook.db", clock=Clock())
-        other = sqlite3.connect(tmp_path / "offhook.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        finishing = asyncio.create_task(store.finish(make.record("lost-one"), None))
-        await asyncio.sleep(0)
-        await store.aclose()
-        with pytest.raises(StoreError):
-            await finishing
-        other.close()
+    async def work(store):
+        with blocked():
+            finishing = asyncio.create_task(store.finish(make.record("lost-one"), None))
+            await asyncio.sleep(0)
+            await store.aclose()
+            with pytest.raises(StoreError):
+                await finishing
 
     with caplog.at_level(logging.CRITICAL):
-        asyncio.run(work())
+        with_store(work)
     assert "lost-one" in caplog.text
 
 
@@ -321,7 +307,7 @@ def test_nothing_is_left_running_when_the_store_is_closed(tmp_path, make):
     import threading
 
     async def work():
-        store = await Store.open(tmp_path / "offhook.db", clock=Clock())
+        store = await Store.open(database_in(tmp_path), clock=Clock())
         await store.finish(make.record("c"), None)
         await store.aclose()
         return len(asyncio.all_tasks())

@@ -10,6 +10,7 @@ import pytest
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.store import Account, Number, Store, StoreError
+from offhook.testing.live import database_in
 
 
 def test_the_first_start_makes_an_account_and_later_ones_find_it(with_store):
@@ -132,8 +133,8 @@ def test_a_change_of_another_process_is_seen_within_the_time_that_is_promised(tm
     monkeypatch.setattr("offhook.store.store.ROUTES_FRESH_S", 0.05)
 
     async def work():
-        one = await Store.open(tmp_path / "offhook.db", clock=Clock())
-        other = await Store.open(tmp_path / "offhook.db", clock=Clock())
+        one = await Store.open(database_in(tmp_path), clock=Clock())
+        other = await Store.open(database_in(tmp_path), clock=Clock())
         await one.ensure_account(make.account, None)
         assert await one.application_for("100") is None
         await other.add_application(make.application())
@@ -161,8 +162,8 @@ def test_strangers_who_call_many_names_do_not_fill_the_memory(with_store, monkey
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("postgresql+asyncpg://user:secret@db/offhook", "only SQLite"),
-        ("sqlite://", "only SQLite"),
+        ("postgresql+asyncpg://user:secret@db/offhook", "no database that can be used"),
+        ("sqlite://", "no database that can be used"),
         ("no such folder/offhook.db", "cannot be opened"),
     ],
 )
@@ -172,8 +173,8 @@ def test_a_database_that_cannot_be_used_is_named_with_the_reason(where, said):
     assert "secret" not in str(raised.value)
 
 
-def test_a_file_that_is_no_database_is_left_alone(tmp_path):
+def test_a_file_that_is_no_database_is_left_alone(only_sqlite, tmp_path):
     (tmp_path / "offhook.db").write_bytes(b"this is a letter to my aunt, not a database" * 50)
     with pytest.raises(StoreError, match="not a database"):
-        asyncio.run(Store.open(tmp_path / "offhook.db", clock=Clock()))
+        asyncio.run(Store.open(database_in(tmp_path), clock=Clock()))
     assert (tmp_path / "offhook.db").read_bytes().startswith(b"this is a letter")

@@ -21,6 +21,7 @@ import offhook.store
 from offhook.clock import Clock
 from offhook.store import Store, StoreError
 from offhook.store.tables import HEAD, metadata
+from offhook.testing.live import database_in
 
 _MIGRATIONS = Path(offhook.store.__file__).parent / "migrations"
 
@@ -30,6 +31,7 @@ from datetime import UTC, datetime
 from offhook.clock import Clock
 from offhook.records import CallRecord, LiveCall, Notification, TimelineRow
 from offhook.store import Store
+from offhook.testing.live import database_in
 
 async def call(store, uuid):
     now = datetime.now(UTC)
@@ -68,9 +70,9 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path):
     engine.dispose()
 
 
-def test_only_the_owner_may_read_the_database(tmp_path):
+def test_only_the_owner_may_read_the_database(only_sqlite, tmp_path):
     async def modes() -> set[int]:
-        store = await Store.open(tmp_path / "offhook.db", clock=Clock())
+        store = await Store.open(database_in(tmp_path), clock=Clock())
         await store.ensure_account(None, None)
         found = {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
         await store.aclose()

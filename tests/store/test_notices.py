@@ -166,7 +166,7 @@ def test_the_end_of_a_timeline(with_store, make):
     assert with_store(work) == ((7, make.began + timedelta(milliseconds=1)), None)
 
 
-def test_deliveries_of_an_earlier_version_are_listed(with_store, make, tmp_path):
+def test_deliveries_of_an_earlier_version_are_listed(only_sqlite, with_store, make, tmp_path):
     async def work(store):
         return await store.notices.list(EVERYTHING)
 

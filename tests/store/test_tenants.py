@@ -11,6 +11,7 @@ import pytest
 from offhook.clock import Clock
 from offhook.records import OwnNumber, PoolNumber, SipEndpoint, Tenant, Trunk
 from offhook.store import CallFilter, NumberTaken, Store
+from offhook.testing.live import database_in
 
 SUB = "SA" + "B" * 18
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,8 +23,8 @@ def _tenant(make, auth_id: str = SUB) -> Tenant:
 
 def test_a_token_that_another_process_changes_is_used_after_the_next_look(tmp_path, make) -> None:
     async def work() -> list[str]:
-        one = await Store.open(tmp_path / "offhook.db", clock=Clock())
-        other = await Store.open(tmp_path / "offhook.db", clock=Clock())
+        one = await Store.open(database_in(tmp_path), clock=Clock())
+        other = await Store.open(database_in(tmp_path), clock=Clock())
         await one.ensure_account(make.account, "old")
         await one.tenants.refresh()
         seen = [one.token(make.account), one.main_token]
@@ -102,8 +103,8 @@ def test_a_page_and_its_total_are_of_the_same_moment(with_store, make) -> None:
 
 def test_totals_count_what_has_come_since_by_whomever(tmp_path, make) -> None:
     async def work() -> list[int]:
-        one = await Store.open(tmp_path / "offhook.db", clock=Clock())
-        other = await Store.open(tmp_path / "offhook.db", clock=Clock())
+        one = await Store.open(database_in(tmp_path), clock=Clock())
+        other = await Store.open(database_in(tmp_path), clock=Clock())
         totals = []
         for store in (one, other, one):
             for seconds in (1, 2):

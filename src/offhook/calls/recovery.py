@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from offhook import causes
@@ -19,14 +20,20 @@ _AT_ONCE = 500
 """So many are closed together: their records share commits."""
 
 
-async def recover(tools: Tools) -> int:
+async def recover(tools: Tools, left: Sequence[LiveCall] | None = None, alive: datetime | None = None) -> int:
     """Give each call that was running a record with 5010 and its hangup request.
+
+    Args:
+        left: the calls of another node; ``None``: those that this one has left at its last run.
+        alive: when that other node last lived.
 
     Returns:
         How many there were.
     """
-    leftovers = await tools.records.leftovers()
-    alive = await tools.records.last_beat() if leftovers else None
+    leftovers = left
+    if leftovers is None:
+        leftovers = await tools.records.leftovers()
+        alive = await tools.records.last_beat() if leftovers else None
     for begin in range(0, len(leftovers), _AT_ONCE):
         some = leftovers[begin : begin + _AT_ONCE]
         done = await asyncio.gather(*(_close(live, alive, tools) for live in some), return_exceptions=True)

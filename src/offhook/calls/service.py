@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from offhook import causes
 from offhook.calls import bookkeeping, closing, onward, outbound, recovery, running
@@ -284,16 +285,21 @@ class Service:
             return _party(b_leg.live, b_leg.leg, b_leg.timeline.add)
         return None
 
-    async def recover(self) -> int:
-        """Close what ran when the last node died: recordings, then a record with 5010 and a hangup request for each call.
+    async def recover(self, left: Sequence[LiveCall] | None = None, alive: datetime | None = None) -> int:
+        """Close what ran when its node died: recordings, then a record with 5010 and a hangup request for each call.
+
+        Args:
+            left: the calls of another node; ``None``: what this one has left at its last run.
+            alive: when that other node last lived.
 
         Returns:
             How many calls there were.
         """
-        recordings = await self._tools.recorder.recover(self._tools.timelines.reopen)
-        if recordings:
-            log.warning("%d recording(s) ran when the last node died; their files are complete now", recordings)
-        return await recovery.recover(self._tools)
+        if left is None:
+            recordings = await self._tools.recorder.recover(self._tools.timelines.reopen)
+            if recordings:
+                log.warning("%d recording(s) ran when the last node died; their files are complete now", recordings)
+        return await recovery.recover(self._tools, left, alive)
 
 
 class _Rings:

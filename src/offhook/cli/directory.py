@@ -16,7 +16,7 @@ from offhook.errors import SettingsError
 from offhook.ids import Ids
 from offhook.records import Application
 from offhook.settings import load
-from offhook.store import Store
+from offhook.store import Store, known_node_id
 
 apps = typer.Typer(help="Applications: the web hooks that run calls.", no_args_is_help=True)
 numbers = typer.Typer(help="Numbers, and the applications that run them.", no_args_is_help=True)
@@ -37,7 +37,7 @@ def with_store(work: Callable[[Store], Awaitable[T]], config: Path | None, data:
 
     async def run() -> T:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        store = await Store.open(settings.data / "offhook.db", clock=Clock())
+        store = await Store.open(settings.stored_in, clock=Clock(), node=known_node_id(settings.data))
         try:
             return await work(store)
         finally:

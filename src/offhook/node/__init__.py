@@ -22,6 +22,7 @@ from offhook.media import Clips, Media
 from offhook.node.dialler import Dialler
 from offhook.node.figures import CallFigures, NodeFigures
 from offhook.node.live_calls import NodeCalls
+from offhook.node.neighbours import Neighbours
 from offhook.node.reception import Reception
 from offhook.node.recordings import Recordings, kept
 from offhook.node.telephony import Telephony
@@ -29,7 +30,7 @@ from offhook.records import Application
 from offhook.settings import Settings
 from offhook.sip import Stack, Tls, TlsFiles
 from offhook.speech import Speech
-from offhook.store import Account, Store
+from offhook.store import Account, Store, node_id
 
 __all__ = ["USER_AGENT", "Node", "Parts", "running"]
 
@@ -105,10 +106,7 @@ async def running(
     clock, ids = clock or Clock(), ids or Ids()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as opened:
-        opened.enter_context(_alone_in(settings.data))
-        store = await Store.open(settings.data / "offhook.db", clock=clock)
-        opened.push_async_callback(store.aclose)
-        account, is_new = await store.ensure_account(settings.auth_id, settings.auth_token)
+        store, account, is_new = await _store(settings, clock, opened)
         # No task group, as `beside` is one: what cannot be started is to be raised as it is.
         opened.push_async_callback(_stopped, asyncio.create_task(_refresh_tokens(store), name="tokens"))
         counted = CallFigures()
@@ -143,6 +141,8 @@ async def running(
         )
         await _recover(service)
         opened.push_async_callback(_stopped, asyncio.create_task(_beat(store, service), name="heartbeat"))
+        watch = Neighbours(store, hooks, service, clock, settings.adopt_after_s).watch()
+        opened.push_async_callback(_stopped, asyncio.create_task(watch, name="neighbours"))
         reception = Reception(settings, telephony)
         departures = Departures(
             service, reception.begin, clock, starts_per_s=settings.calls_per_s, most=settings.account_calls or None
@@ -178,6 +178,22 @@ async def running(
             reception.open = False
             departures.close(causes.INTERNAL_ERROR.because("the node is being stopped"))
             await service.drain(settings.drain_s)
+
+
+async def _store(settings: Settings, clock: Clock, opened: AsyncExitStack) -> tuple[Store, Account, bool]:
+    """The store, the main account, and whether that is new."""
+    for folder in {settings.data, _folder_of(settings.stored_in) or settings.data}:
+        opened.enter_context(_alone_in(folder))
+    store = await Store.open(settings.stored_in, clock=clock, node=node_id(settings.data))
+    opened.push_async_callback(store.aclose)
+    return store, *await store.ensure_account(settings.auth_id, settings.auth_token)
+
+
+def _folder_of(stored_in: Path | str) -> Path | None:
+    """The folder of a database that belongs to one node."""
+    if isinstance(stored_in, Path):
+        return stored_in.parent
+    return Path(stored_in.removeprefix("sqlite:///")).parent if stored_in.startswith("sqlite:") else None
 
 
 @contextmanager
@@ -217,7 +233,7 @@ async def _beat(store: Store, service: Service) -> None:
     """While calls run it is written down that they do: should the node die, nobody knows better how long they lasted."""
     while True:
         await asyncio.sleep(BEAT_S)
-        if service.calls:
+        if service.calls or store.nodes.shared:  # Other nodes want to know it in any case.
             store.beat()
 
 

@@ -1,9 +1,10 @@
 """What is written down: accounts, applications, numbers, call records, timelines, and notifications that wait for delivery."""
 
 from offhook.store.archive import Archive
-from offhook.store.database import StoreError
+from offhook.store.backend import StoreError
 from offhook.store.history import CallFilter
-from offhook.store.inspection import Contents, contents, faults
+from offhook.store.inspection import Contents, contents, faults, size
+from offhook.store.nodes import known_node_id, node_id
 from offhook.store.notices import CannotRetry, Notice, State
 from offhook.store.numbers import NumberTaken, country_of, digits_of
 from offhook.store.paging import Page
@@ -31,4 +32,7 @@ __all__ = [
     "country_of",
     "digits_of",
     "faults",
+    "known_node_id",
+    "node_id",
+    "size",
 ]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from offhook.records import CallRecord, Delivery, LiveCall, Notification, TimelineRow
-from offhook.store import statements
-from offhook.store.rows import storable
+from offhook.store.backend import Backend, Cursor
+from offhook.store.statements import Insertion, Statements, postponed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,48 +53,51 @@ class Batch:
     def __len__(self) -> int:
         return sum(len(each) for each in (self.live, self.events, self.records, self.over, self.outbox, self.deliveries))
 
-    def write(self, cursor: sqlite3.Cursor) -> None:
+    def write(self, cursor: Cursor, statements: Statements) -> None:
         """Write everything; writing a batch twice is writing it once."""
         if self.live:
-            cursor.executemany(statements.LIVE_CALL.sql, statements.LIVE_CALL.rows(self.live.values()))
+            cursor.executemany(statements.live_call.sql, statements.live_call.rows(self.live.values()))
         if self.events:
-            cursor.executemany(statements.EVENT.sql, statements.EVENT.rows(self.events))
+            cursor.executemany(statements.event.sql, statements.event.rows(self.events))
         if self.records:
-            cursor.executemany(statements.RECORD.sql, statements.RECORD.rows(self.records.values()))
+            cursor.executemany(statements.record.sql, statements.record.rows(self.records.values()))
         if self.over:
-            cursor.executemany(statements.CALL_OVER, [(call_uuid,) for call_uuid in self.over])
+            cursor.executemany(statements.call_over, [(call_uuid,) for call_uuid in self.over])
         if self.outbox:
-            cursor.executemany(statements.NOTIFICATION.sql, statements.NOTIFICATION.rows(self.outbox.values()))
-        self._put_off(cursor)
+            cursor.executemany(statements.notification.sql, statements.notification.rows(self.outbox.values()))
+        self._put_off(cursor, statements)
         if self.deliveries:
-            cursor.executemany(statements.DELIVERY.sql, statements.DELIVERY.rows(self.deliveries))
-            cursor.executemany(statements.NOTIFICATION_DONE, [(each.notification_id,) for each in self.deliveries])
+            cursor.executemany(statements.delivery.sql, statements.delivery.rows(self.deliveries))
+            cursor.executemany(statements.notification_done, [(each.notification_id,) for each in self.deliveries])
         if self.beat is not None:
-            cursor.execute(statements.HEARTBEAT.sql, statements.HEARTBEAT.row(self.beat))
+            cursor.execute(statements.heartbeat.sql, statements.heartbeat.row(self.beat))
 
-    def _put_off(self, cursor: sqlite3.Cursor) -> None:
+    def _put_off(self, cursor: Cursor, statements: Statements) -> None:
         if self.postponed:
-            rows = [statements.postponed(each) for each in self.postponed.values()]
-            cursor.executemany(statements.NOTIFICATION_POSTPONED, rows)
+            rows = [postponed(each) for each in self.postponed.values()]
+            cursor.executemany(statements.notification_postponed, rows)
 
-    def write_singly(self, cursor: sqlite3.Cursor) -> list[LeftOut]:
+    def write_singly(self, cursor: Cursor, statements: Statements, backend: Backend) -> list[LeftOut]:
         """Write row by row, after some row made ``write`` fail: each is made storable, and one that still is not is left out."""
         left_out = []
-        for insertion, value in self._insertions():
+        for insertion, value in self._insertions(statements):
             try:
-                cursor.execute(insertion.sql, insertion.row(storable(value)))
-            except sqlite3.OperationalError:
-                raise  # Not this row's fault: the database itself is in trouble.
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one row must not cost the others
+                with backend.alone(cursor):
+                    cursor.execute(insertion.sql, insertion.fitted(value))
+            except Exception as error:
+                if backend.refuses(error):
+                    raise  # Not this row's fault: the database itself is in trouble.
                 left_out.append(LeftOut(value, f"{type(error).__name__}: {error}"))
-        cursor.executemany(statements.CALL_OVER, [(call_uuid,) for call_uuid in self.over])
-        self._put_off(cursor)
-        cursor.executemany(statements.NOTIFICATION_DONE, [(each.notification_id,) for each in self.deliveries])
+        if self.over:
+            cursor.executemany(statements.call_over, [(call_uuid,) for call_uuid in self.over])
+        self._put_off(cursor, statements)
+        if self.deliveries:
+            cursor.executemany(statements.notification_done, [(each.notification_id,) for each in self.deliveries])
         return left_out
 
-    def _insertions(self) -> Iterator[tuple[statements.Insertion, object]]:
-        yield from ((statements.LIVE_CALL, call) for call in self.live.values())
-        yield from ((statements.EVENT, row) for row in self.events)
-        yield from ((statements.RECORD, record) for record in self.records.values())
-        yield from ((statements.NOTIFICATION, notification) for notification in self.outbox.values())
-        yield from ((statements.DELIVERY, delivery) for delivery in self.deliveries)
+    def _insertions(self, statements: Statements) -> Iterator[tuple[Insertion, object]]:
+        yield from ((statements.live_call, call) for call in self.live.values())
+        yield from ((statements.event, row) for row in self.events)
+        yield from ((statements.record, record) for record in self.records.values())
+        yield from ((statements.notification, notification) for notification in self.outbox.values())
+        yield from ((statements.delivery, delivery) for delivery in self.deliveries)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, func, literal_column, or_, select
+from sqlalchemy import Column, Connection, func, select
 
-from offhook.records import CallRecord
+from offhook.causes import Source
+from offhook.records import CallRecord, number_key
 from offhook.store import tables
 from offhook.store.database import Database
 from offhook.store.paging import Page
@@ -17,8 +18,16 @@ from offhook.store.rows import utc, value_of
 
 MOST_COUNTED = 1_000
 """Totals that are remembered."""
-_ROW: Any = literal_column("call_records.rowid", Integer)
-"""Grows with each record that is written."""
+FEW = 1_000
+"""Records with a number that begins so: up to as many are looked at one by one, rather than all of the account in their index."""
+AHEAD = 500
+"""How far beyond its page a list is looked at: where it ends there, its total is known without counting."""
+_LAST = "\U0010ffff"
+"""No text that begins in some way comes behind the beginning and this."""
+_WORDS = {str(each).lower(): str(each) for each in Source} | {
+    each.lower(): each for each in ("Verified", "Not Verified", "Not Applicable")
+}
+"""Words of our own, by how a caller may write them: those can be looked for as they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,38 +58,97 @@ class History:
         """The last row that was counted, and how many there were; of the thread that browses."""
 
     async def calls(self, auth_id: str, wanted: CallFilter, *, limit: int, offset: int) -> Page[CallRecord]:
-        """Records of an account, the newest first; those that end together, the one that was written last first.
+        """Records of an account, the newest first; those that end together are in the order of their UUIDs.
 
-        A total is counted once, then only what has come since: records are added, never changed or removed.
+        Which ones a page has is found in the index ``ix_call_records_listed`` alone; only those are read. Where the database can
+        say what has come since, a total is counted once and kept up: records are added, never changed or removed.
         """
-        columns, more = tables.call_records.c, _conditions(wanted)
-        # This order is that of the index as it stands: no row is read that is not wanted.
-        ordered = select(tables.call_records).order_by(columns.end_time.desc(), _ROW.desc()).limit(limit).offset(offset)
-        rows = ordered.where(columns.auth_id == auth_id, *more)
 
         def read(connection: Connection) -> Page[CallRecord]:
-            found = [value_of(CallRecord, row) for row in connection.execute(rows).mappings()]
-            return Page(found, self._count(connection, auth_id, wanted, more))
+            conditions = self._conditions(connection, auth_id, wanted)
+            total = self._known_total(connection, auth_id, wanted, conditions)
+            if total is None:
+                found = _identities(connection, conditions, limit + AHEAD, offset)
+                total = _end_of(found, limit + AHEAD, offset)
+                total = _count(connection, conditions) if total is None else total
+            else:  # The last ones are found without looking for more behind them.
+                found = _identities(connection, conditions, min(limit, total - offset), offset)
+            self._remember(connection, auth_id, wanted, total)
+            return Page(_records(connection, found[:limit]), total)
 
         return await self._database.browse(read)
 
-    def _count(self, connection: Connection, auth_id: str, wanted: CallFilter, more: Sequence[Any]) -> int:
-        newest = connection.execute(select(func.max(_ROW)).select_from(tables.call_records)).scalar() or 0
-        seen, total = self._counted.get((auth_id, wanted), (0, 0))
-        if newest > seen:
-            owner = tables.call_records.c.auth_id
-            count = select(func.count()).select_from(tables.call_records).where(*more)
-            # What came since is found by its rows: an expression keeps SQLite from the index of all calls of the account.
-            whose = owner.concat("") == auth_id if seen else owner == auth_id
-            count = count.where(whose, _ROW > seen)  # noqa: SIM300 - a column
-            total += connection.execute(count).scalar_one()
-            if len(self._counted) >= MOST_COUNTED:
-                self._counted.clear()
-            self._counted[auth_id, wanted] = newest, total
-        return total
+    def _conditions(self, connection: Connection, auth_id: str, wanted: CallFilter) -> list[Any]:
+        """What the records have to be; put so that they are found by the index that is best for them."""
+        columns, unindexed = tables.call_records.c, self._database.backend.unindexed
+        numbers = [(columns.from_key, wanted.from_number), (columns.to_key, wanted.to_number)]
+        asked = [(column, number) for column, number in numbers if number is not None]
+        owner: Any = columns.auth_id
+        rare: Any = None
+        if unindexed(owner) is not owner:
+            rare = next((column for column, number in asked if _few(connection, _begins(column, number))), None)
+        if rare is not None or wanted.parent_call_uuid is not None:
+            owner = unindexed(owner)  # Another index than that of the account's calls is the better one.
+        conditions = [owner == auth_id, *_plain_conditions(wanted)]
+        for column, number in asked:
+            conditions += _begins(column if column is rare else unindexed(column), number)
+        return conditions
+
+    def _known_total(self, connection: Connection, auth_id: str, wanted: CallFilter, conditions: Sequence[Any]) -> int | None:
+        """The total as remembered, and what has come since."""
+        written = self._database.backend.written
+        if written is None or (auth_id, wanted) not in self._counted:
+            return None
+        seen, total = self._counted[auth_id, wanted]
+        if _newest(connection, written) == seen:
+            return total
+        # Few have come: they are found by their rows, whatever else there is an index for.
+        unindexed = self._database.backend.unindexed
+        owner = unindexed(tables.call_records.c.auth_id) == auth_id
+        return total + _count(connection, [owner, *conditions[1:], written > seen])
+
+    def _remember(self, connection: Connection, auth_id: str, wanted: CallFilter, total: int) -> None:
+        written = self._database.backend.written
+        if written is None:
+            return
+        if len(self._counted) >= MOST_COUNTED and (auth_id, wanted) not in self._counted:
+            self._counted.clear()
+        self._counted[auth_id, wanted] = _newest(connection, written), total  # of one moment: it is one transaction
 
 
-def _conditions(wanted: CallFilter) -> list[Any]:
+def _identities(connection: Connection, conditions: Sequence[Any], limit: int, offset: int) -> list[str]:
+    if limit <= 0:
+        return []
+    columns = tables.call_records.c
+    query = select(columns.call_uuid).where(*conditions).order_by(columns.end_time.desc(), columns.call_uuid.desc())
+    return list(connection.execute(query.limit(limit).offset(offset)).scalars())
+
+
+def _records(connection: Connection, identities: Sequence[str]) -> list[CallRecord]:
+    rows = connection.execute(select(tables.call_records).where(tables.call_records.c.call_uuid.in_(identities))).mappings()
+    found = {row["call_uuid"]: value_of(CallRecord, row) for row in rows}
+    return [found[each] for each in identities]
+
+
+def _end_of(found: Sequence[str], asked: int, offset: int) -> int | None:
+    """How many there are in all, where the list ended before as many were found as were asked for."""
+    return offset + len(found) if len(found) < asked and (found or not offset) else None
+
+
+def _count(connection: Connection, conditions: Sequence[Any]) -> int:
+    return int(connection.execute(select(func.count()).select_from(tables.call_records).where(*conditions)).scalar_one())
+
+
+def _newest(connection: Connection, written: Any) -> int:
+    return int(connection.execute(select(func.max(written)).select_from(tables.call_records)).scalar() or 0)
+
+
+def _few(connection: Connection, begun: Sequence[Any]) -> bool:
+    some = select(tables.call_records.c.call_uuid).where(*begun).limit(FEW).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one()) < FEW
+
+
+def _plain_conditions(wanted: CallFilter) -> list[Any]:
     columns = tables.call_records.c
     exact = {
         columns.direction: wanted.direction,
@@ -89,17 +157,15 @@ def _conditions(wanted: CallFilter) -> list[Any]:
     }
     conditions: list[Any] = [column == value for column, value in exact.items() if value is not None]
     words = {columns.hangup_source: wanted.hangup_source, columns.stir_verification: wanted.stir_verification}
-    conditions += [func.lower(column) == value.lower() for column, value in words.items() if value is not None]
-    numbers = {columns.from_number: wanted.from_number, columns.to_number: wanted.to_number}
-    conditions += [_begins(column, value) for column, value in numbers.items() if value is not None]
+    conditions += [column == _WORDS.get(value.lower(), value) for column, value in words.items() if value is not None]
     conditions += [_compared(columns.end_time, how, utc(moment)) for how, moment in wanted.ended]
     conditions += [_compared(columns.duration_s, how, seconds) for how, seconds in wanted.lasted]
     return conditions
 
 
-def _begins(column: Column[Any], number: str) -> Any:
-    bare = number.lstrip("+")
-    return or_(column.startswith(bare, autoescape=True), column.startswith("+" + bare, autoescape=True))
+def _begins(column: Any, number: str) -> list[Any]:
+    key = number_key(number)
+    return [column >= key, column < key + _LAST]
 
 
 def _compared(column: Column[Any], how: str, value: Any) -> Any:

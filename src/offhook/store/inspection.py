@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from offhook.store.database import StoreError
+from sqlalchemy.exc import SQLAlchemyError
+
+from offhook.store.backend import StoreError
+from offhook.store.database import backend_of, reason
+from offhook.store.sqlite import Sqlite
 from offhook.store.tables import HEAD
 
 _BUSY_S = 2.0
@@ -48,30 +53,67 @@ class Contents:
         return self.version is not None and self.version > HEAD
 
 
-def contents(path: Path) -> Contents:
-    """Read a database. It blocks, for milliseconds.
+def contents(where: Path | str) -> Contents:
+    """Read a database, of which nothing needs to be there yet. It blocks, for milliseconds.
+
+    Args:
+        where: a file of SQLite, or a URL, as for ``Store.open``.
 
     Raises:
         StoreError: it cannot be read, or is none.
     """
-    with _open(path) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+    backend = backend_of(where)
+    if isinstance(backend, Sqlite):
+        if not backend.path.exists():
             return Contents(None)
-        (version,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
-        account = connection.execute("SELECT auth_id FROM accounts WHERE is_main").fetchone()
-        applications = connection.execute("SELECT name, answer_url, fallback_url, hangup_url FROM applications ORDER BY name")
-        urls = tuple((name, url) for name, *each in applications.fetchall() for url in each if url)
-        endpoints, trunks = (_with_application(connection, table) for table in ("sip_endpoints", "trunks"))
-        ((numbers, with_application),) = connection.execute("SELECT count(*), count(app_id) FROM numbers").fetchall()
-    return Contents(version, account[0] if account else None, urls, numbers, numbers - with_application, endpoints, trunks)
+        with _open(backend.path) as connection:
+            return _contents(lambda sql: connection.execute(sql).fetchall(), _SQLITE_TABLES)
+    engine = backend.engine()
+    try:
+        with engine.execution_options(**backend.reading(several=True)).connect() as server:
+            return _contents(lambda sql: [tuple(row) for row in server.exec_driver_sql(sql)], _SERVER_TABLES)
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database {backend.name} cannot be read: {reason(error)}") from error
 
 
-def _with_application(connection: sqlite3.Connection, table: str) -> int:
-    """How many rows of a table name an application; none where an older version has not got the table."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
-        return 0
-    ((count,),) = connection.execute(f"SELECT count(app_id) FROM {table}")  # noqa: S608 - one of ours
-    return int(count)
+def size(url: str) -> tuple[str, int, str]:
+    """What a server says of itself and of a database. It blocks.
+
+    Returns:
+        The database's name as people are told, its size in octets, and the server's version.
+
+    Raises:
+        StoreError: it cannot be reached.
+    """
+    backend = backend_of(url)
+    try:
+        with backend.engine().connect() as server:
+            row = server.exec_driver_sql("SELECT pg_database_size(current_database()), current_setting('server_version')").one()
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database {backend.name} cannot be read: {reason(error)}") from error
+    return backend.name, int(row[0]), str(row[1])
+
+
+_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_SERVER_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"
+
+
+def _contents(ask: Callable[[str], Sequence[Sequence[Any]]], all_tables: str) -> Contents:
+    """Plain statements, for the tables may be those of another version."""
+    there = {name for (name,) in ask(all_tables)}
+    if "alembic_version" not in there:
+        return Contents(None)
+    version = next((row[0] for row in ask("SELECT version_num FROM alembic_version")), None)
+    account = next((row[0] for row in ask("SELECT auth_id FROM accounts WHERE is_main")), None)
+    applications = ask("SELECT name, answer_url, fallback_url, hangup_url FROM applications ORDER BY name")
+    urls = tuple((name, url) for name, *each in applications for url in each if url)
+    # None where an older version has not got the table.
+    endpoints, trunks = (
+        int(ask(f"SELECT count(app_id) FROM {table}")[0][0]) if table in there else 0  # noqa: S608 - one of ours
+        for table in ("sip_endpoints", "trunks")
+    )
+    ((numbers, with_application),) = ask("SELECT count(*), count(app_id) FROM numbers")
+    return Contents(version, account, urls, numbers, numbers - with_application, endpoints, trunks)
 
 
 def faults(path: Path, *, limit_s: float) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from offhook.store.database import StoreError
+from offhook.store.backend import StoreError
 from offhook.store.tables import HEAD
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from offhook.clock import Clock
 from offhook.errors import OffhookError
@@ -107,7 +106,7 @@ class Numbers:
                 left = connection.execute(delete(tables.number_pool).where(tables.number_pool.c.number == each.number))
                 row = row_of(replace(each, added_at=now, pooled=bool(left.rowcount)))
                 kept = {name: value for name, value in row.items() if name not in {"number", "added_at", "pooled"}}
-                connection.execute(upsert(tables.numbers).values(row).on_conflict_do_update(index_elements=["number"], set_=kept))
+                connection.execute(self._database.upsert(tables.numbers, "number", row, kept))
 
         await self._write(work)
 
@@ -189,7 +188,7 @@ class Numbers:
         def work(connection: Connection) -> None:
             if connection.execute(select(tables.numbers.c.number).where(tables.numbers.c.number == number.number)).first():
                 raise NumberTaken(number.number)
-            connection.execute(upsert(tables.number_pool).values(row).on_conflict_do_update(index_elements=["number"], set_=row))
+            connection.execute(self._database.upsert(tables.number_pool, "number", row))
 
         await self._write(work)
 

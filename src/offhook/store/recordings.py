@@ -36,15 +36,21 @@ class RecordingFilter:
 
 
 class RecordingShelf:
-    """The table of recordings. Customers see those that are complete."""
+    """The table of recordings. Customers see those that are complete.
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    Args:
+        node: whose they are; the files of another node that shares the database lie on that node's disk.
+    """
+
+    def __init__(self, database: Database, writer: Writer, node: str = "") -> None:
         self._database = database
         self._writer = writer
+        self._node = {"node": node}
+        self._own = [_COLUMNS.node == node] if database.backend.shared else []
 
     async def add(self, recording: Recording) -> None:
         """One that begins; durable on return."""
-        row = row_of(storable(recording))
+        row = row_of(storable(recording)) | self._node
         await self._database.write(lambda connection: connection.execute(insert(tables.recordings), row))
 
     async def finish(self, recording: Recording, notifications: Sequence[Notification]) -> bool:
@@ -60,7 +66,7 @@ class RecordingShelf:
             if not connection.execute(update(tables.recordings).where(*chosen).values(values)).rowcount:
                 return False
             for notification in notifications:
-                connection.execute(insert(tables.outbox), row_of(storable(notification)))
+                connection.execute(insert(tables.outbox), row_of(storable(notification)) | self._node)
             return True
 
         await self._writer.flushed()  # earlier notifications of its call stand before these
@@ -83,15 +89,15 @@ class RecordingShelf:
 
     async def running(self) -> list[Recording]:
         """Those that are not complete: of the last run, where the node has just begun."""
-        return await self._all([_COLUMNS.complete.is_(False)])
+        return await self._all([_COLUMNS.complete.is_(False), *self._own])
 
     async def some_of(self, auth_id: str, limit: int) -> list[Recording]:
         """Some that are complete, of an account."""
         return await self._all([_COLUMNS.auth_id == auth_id, _COLUMNS.complete], limit)
 
     async def older(self, than: datetime, limit: int) -> list[Recording]:
-        """Some that were complete before a time, whoever has them."""
-        return await self._all([_COLUMNS.added_at < utc(than), _COLUMNS.complete], limit)
+        """Some of this node that were complete before a time, of whatever account."""
+        return await self._all([_COLUMNS.added_at < utc(than), _COLUMNS.complete, *self._own], limit)
 
     async def _all(self, conditions: Sequence[Any], limit: int | None = None) -> list[Recording]:
         query = select(tables.recordings).where(*conditions).order_by(_COLUMNS.started_at).limit(limit)

@@ -27,7 +27,7 @@ def utc(moment: datetime) -> datetime:
 
 
 def storable(value: T) -> T:
-    """The same value with all text encodable: octets of a peer that were not UTF-8 become ``?``; integers within 64 bits."""
+    """The same value with all text encodable: what is not UTF-8, and NUL, becomes ``?``; integers within 64 bits."""
     if not is_dataclass(value) or isinstance(value, type):
         return value
     return replace(value, **{each.name: _storable(getattr(value, each.name)) for each in fields(value)})
@@ -35,7 +35,7 @@ def storable(value: T) -> T:
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
     if isinstance(value, int):
         return max(-(2**63), min(value, 2**63 - 1))
     if isinstance(value, Mapping):

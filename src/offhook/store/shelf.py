@@ -22,9 +22,12 @@ _TAKEN_AT_ONCE = 1000
 class OutboxShelf:
     """Keeps notifications until they are delivered or given up; what became of them stays."""
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: Writer, node: str = "") -> None:
         self._database = database
         self._writer = writer
+        # Of a database that nodes share, each delivers its own; any other belongs to one node, whatever it was called.
+        self._node = node
+        self._own = [tables.outbox.c.node == node] if database.backend.shared else []
 
     async def add(self, notification: Notification) -> None:
         """Keep it; it is durable on return.
@@ -37,7 +40,7 @@ class OutboxShelf:
     async def pending(self, limit: int) -> list[Notification]:
         """What is not finished, the oldest first, at most ``limit``."""
         await self._writer.flushed()
-        query = select(tables.outbox).order_by(tables.outbox.c.position).limit(limit)
+        query = select(tables.outbox).where(*self._own).order_by(tables.outbox.c.position).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [notification_of(row) for row in rows]
 
@@ -48,7 +51,12 @@ class OutboxShelf:
         asked = select(columns.position).where(is_asked).order_by(columns.position).limit(_TAKEN_AT_ONCE)
         if not await self._database.read(lambda connection: connection.execute(asked).first()):
             return []  # As a rule: no write lock is taken to find that out.
-        taking = update(tables.outbox).where(columns.position.in_(asked), is_asked).values(asked_at=None).returning(tables.outbox)
+        taking = (
+            update(tables.outbox)
+            .where(columns.position.in_(asked), is_asked)
+            .values(asked_at=None, node=self._node)
+            .returning(tables.outbox)
+        )
 
         def take(connection: Connection) -> list[Notification]:
             rows = sorted(connection.execute(taking).mappings().all(), key=lambda row: row["position"])

@@ -1,4 +1,4 @@
-"""The store of a node: SQLite in a file, through SQLAlchemy; several processes may have it open."""
+"""The store of a node: SQLite in a file, or PostgreSQL, through SQLAlchemy; several processes may have it open."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, false, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.ids import Ids
 from offhook.records import Application, CallRecord, LiveCall, Notification, TimelineRow
 from offhook.store import tables
+from offhook.store.backend import StoreError
 from offhook.store.batch import Heartbeat
 from offhook.store.catalogue import Catalogue
-from offhook.store.database import Database, StoreError
+from offhook.store.database import Database, backend_of, reason
 from offhook.store.history import History
 from offhook.store.migrate import migrate
+from offhook.store.nodes import Nodes
 from offhook.store.notices import Notices
 from offhook.store.numbers import Numbers, digits_of
 from offhook.store.recordings import RecordingShelf
@@ -57,14 +57,14 @@ class Number:
 class Store:
     """Reads are queries; what calls write is buffered and committed in groups (``Writer``)."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, node: str = "") -> None:
         self._database = database
         self._clock = clock
-        self._writer = Writer(database, clock)
+        self._writer = Writer(database, clock, node)
         self._routes: dict[str, tuple[Application | None, float]] = {}
         self._tokens: dict[str, str] = {}
         self._main = ""
-        self.outbox = OutboxShelf(database, self._writer)
+        self.outbox = OutboxShelf(database, self._writer, node)
         """Where notifications wait."""
         self.notices = Notices(database, clock)
         """The same, and what was delivered or given up, as an operator looks at it."""
@@ -78,31 +78,34 @@ class Store:
         """Numbers and the pool that they are rented from."""
         self.history = History(database)
         """Call records, by what they are asked for."""
-        self.recordings = RecordingShelf(database, self._writer)
+        self.recordings = RecordingShelf(database, self._writer, node)
         """What is known of recordings; their files are the business of an ``Archive``."""
+        self.nodes = Nodes(database, node)
+        """Who else uses the database."""
 
     @classmethod
-    async def open(cls, where: Path | str, *, clock: Clock) -> Store:
+    async def open(cls, where: Path | str, *, clock: Clock, node: str = "") -> Store:
         """Open or make the database, and bring its tables to this version.
 
         Args:
-            where: the file, or its URL (``sqlite:///…``).
+            where: a file of SQLite, or a URL: ``sqlite:///…``, ``postgresql://user:password@host/database``.
+            node: the id of the node whose store it is; empty for a command that looks in.
 
         Raises:
             StoreError: it cannot be opened; the message says where and why.
         """
-        path = _path(where)
-        database = Database(path)
+        backend = backend_of(where)
+        database = Database(backend)
         try:
-            path.touch(mode=0o600)  # It holds tokens and who called whom; SQLite would make it readable to everybody.
-            await database.write(migrate)
+            backend.prepare()
+            await database.write(migrate, waits=True)
         except (SQLAlchemyError, OSError) as error:
             await database.aclose()
-            raise StoreError(f"the database {path} cannot be opened: {getattr(error, 'orig', None) or error}") from error
+            raise StoreError(f"the database {backend.name} cannot be opened: {reason(error)}") from error
         except BaseException:
             await database.aclose()
             raise
-        store = cls(database, clock)
+        store = cls(database, clock, node)
         store._writer.start()
         await store._load_tokens()
         return store
@@ -182,7 +185,7 @@ class Store:
         row = row_of(application)
         made = {**row, "created_at": utc(self._clock.wall())}
         # Not delete and insert: that would take the application's numbers away from it.
-        statement = upsert(tables.applications).values(made).on_conflict_do_update(index_elements=["app_id"], set_=row)
+        statement = self._database.upsert(tables.applications, "app_id", made, row)
         await self._change(statement)
 
     async def remove_application(self, app_id: str) -> None:
@@ -210,7 +213,7 @@ class Store:
         made = {**row, "added_at": utc(self._clock.wall())}
         await self._change(
             delete(tables.number_pool).where(tables.number_pool.c.number == bare),
-            upsert(tables.numbers).values(made).on_conflict_do_update(index_elements=["number"], set_=row),
+            self._database.upsert(tables.numbers, "number", made, row),
         )
 
     async def remove_number(self, number: str) -> None:
@@ -257,7 +260,8 @@ class Store:
 
     async def last_beat(self) -> datetime | None:
         """When the node last lived, while calls ran."""
-        row = await self._one(select(tables.heartbeats))
+        own = [tables.heartbeats.c.node == self.nodes.own] if self.nodes.shared else []
+        row = await self._one(select(tables.heartbeats).where(*own).order_by(tables.heartbeats.c.beat_at.desc()))
         return None if row is None else value_of(Heartbeat, row).beat_at
 
     async def finish(self, record: CallRecord, hangup: Notification | None) -> None:
@@ -302,8 +306,9 @@ class Store:
         return None if row is None or row["last"] is None else (int(row["last"]), row["began"].replace(tzinfo=UTC))
 
     async def leftovers(self) -> list[LiveCall]:
-        """Calls that ran when the last node died."""
-        return [value_of(LiveCall, row) for row in await self._all(select(tables.live_calls))]
+        """Calls that ran when this node died: its own, where nodes share the database; all, where it belongs to one."""
+        own = [tables.live_calls.c.node == self.nodes.own] if self.nodes.shared else []
+        return [value_of(LiveCall, row) for row in await self._all(select(tables.live_calls).where(*own))]
 
     # -- queries ---------------------------------------------------------------------------------------------------
 
@@ -342,15 +347,3 @@ def _ensure_account(connection: Connection, given: Account, made_at: Any) -> tup
         changed = tables.accounts.c.auth_id == account.auth_id
         connection.execute(update(tables.accounts).where(changed).values(auth_token=account.auth_token))
     return account, False
-
-
-def _path(where: Path | str) -> Path:
-    if isinstance(where, Path) or "://" not in where:
-        return Path(where)
-    try:
-        url = make_url(where)
-    except ArgumentError as error:
-        raise StoreError(f"{where!r} is no database URL: {error}") from None
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise StoreError(f"{url.render_as_string()}: only SQLite files so far, for example sqlite:////var/lib/offhook/offhook.db")
-    return Path(url.database)

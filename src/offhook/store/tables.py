@@ -18,8 +18,9 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects import postgresql
 
-HEAD = "0007"
+HEAD = "0008"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -29,6 +30,11 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+_GROWING = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts in an ``INTEGER`` of 64 bits and in nothing else; PostgreSQL's has 32."""
+_KEY = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text that is looked for by how it begins: in the order of its octets, whatever language the database speaks."""
 
 accounts = Table(
     "accounts",
@@ -114,6 +120,7 @@ live_calls = Table(
     Column("parameters", JSON, nullable=False),
     Column("parent_call_uuid", String(36)),
     Column("answered_at", DateTime),
+    Column("node", String(36), nullable=False, default=""),
 )
 
 heartbeats = Table(
@@ -122,6 +129,8 @@ heartbeats = Table(
     Column("node", String(64), primary_key=True),
     Column("beat_at", DateTime, nullable=False),
 )
+
+_HAS_PARENT = text("parent_call_uuid IS NOT NULL")
 
 call_records = Table(
     "call_records",
@@ -146,9 +155,18 @@ call_records = Table(
     Column("stir_verification", String(16), nullable=False),
     Column("stir_attestation", String(16), nullable=False),
     Column("source_ip", String(64)),
-    Index("ix_call_records_account_end", "auth_id", "end_time"),
+    Column("from_key", _KEY, nullable=False),
+    Column("to_key", _KEY, nullable=False),
+    # Lists are answered from this one alone: it has their order, and all that they can be narrowed by.
+    Index(
+        "ix_call_records_listed",
+        *("auth_id", "end_time", "call_uuid", "direction", "hangup_cause_code", "hangup_source", "stir_verification"),
+        *("duration_s", "from_key", "to_key"),
+    ),
+    Index("ix_call_records_from", "from_key"),
+    Index("ix_call_records_to", "to_key"),
     # Only of B legs: the record of any other call costs no more for it.
-    Index("ix_call_records_parent", "parent_call_uuid", sqlite_where=text("parent_call_uuid IS NOT NULL")),
+    Index("ix_call_records_parent", "parent_call_uuid", sqlite_where=_HAS_PARENT, postgresql_where=_HAS_PARENT),
 )
 
 timeline_events = Table(
@@ -166,7 +184,7 @@ timeline_events = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("position", _GROWING, primary_key=True, autoincrement=True),
     Column("id", String(36), nullable=False, unique=True),
     Column("auth_id", String(20), nullable=False),
     Column("call_uuid", String(36), nullable=False, index=True),
@@ -179,6 +197,7 @@ outbox = Table(
     Column("due_at", DateTime),
     Column("log", JSON, nullable=False),
     Column("asked_at", DateTime, index=True),
+    Column("node", String(36), nullable=False, default=""),
 )
 
 deliveries = Table(
@@ -227,6 +246,7 @@ recordings = Table(
     Column("callback_parameters", JSON, nullable=False),
     Column("transcription_url", Text),
     Column("transcription_method", String(4), nullable=False),
+    Column("node", String(36), nullable=False, default=""),
     Index("ix_recordings_account_added", "auth_id", "added_at"),
     Index("ix_recordings_call", "call_uuid"),
 )

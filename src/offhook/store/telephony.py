@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from offhook.records import Binding, SipEndpoint, Trunk
 from offhook.store import tables
@@ -39,9 +38,7 @@ class TelephonyShelf:
         def change(connection: Connection) -> None:
             for endpoint in endpoints:
                 row = row_of(endpoint)
-                connection.execute(
-                    upsert(tables.sip_endpoints).values(row).on_conflict_do_update(index_elements=["username"], set_=row)
-                )
+                connection.execute(self._database.upsert(tables.sip_endpoints, "username", row))
 
         await self._database.write(change)
 
@@ -82,7 +79,7 @@ class TelephonyShelf:
     async def set_trunk(self, trunk: Trunk) -> None:
         """Add it, or replace that of the same name."""
         row = row_of(trunk)
-        await self._change(upsert(tables.trunks).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
+        await self._change(self._database.upsert(tables.trunks, "name", row))
 
     async def remove_trunk(self, name: str) -> None:
         """Forget it."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from dataclasses import replace
 from datetime import datetime
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from offhook.clock import Clock
 from offhook.metrics import Distribution
 from offhook.records import CallRecord, Delivery, LiveCall, Notification, TimelineRow
+from offhook.store.backend import StoreError
 from offhook.store.batch import Batch, Heartbeat
-from offhook.store.database import Database, StoreError
+from offhook.store.database import Database, reason
+from offhook.store.statements import Statements
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +34,15 @@ LONGEST_PAUSE_S = 2.0
 
 
 class Writer:
-    """Owns the batch that fills, and the task that writes it."""
+    """Owns the batch that fills, and the task that writes it.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    Args:
+        node: whose live calls and notifications they are, where several nodes share the database.
+    """
+
+    def __init__(self, database: Database, clock: Clock, node: str = "") -> None:
         self._database = database
+        self._statements = Statements(database.backend, node)
         self._clock = clock
         self._batch = Batch()
         self._writing = Batch()
@@ -135,7 +139,7 @@ class Writer:
         if self._trouble is not None:
             waiter.set_exception(self._trouble)
         elif self._task is None or self._task.done():
-            waiter.set_exception(StoreError(f"the database {self._database.path} is closed"))
+            waiter.set_exception(StoreError(f"the database {self._database.name} is closed"))
         else:
             self._batch.waiters.append(waiter)
         self._write_within(AWAITED_S)
@@ -171,7 +175,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - whatever it is, this task must not end: every call waits for it
                 self.refusals += 1
                 refused_s = self._clock.now() - began
-                log.error("the database %s refuses for %.1f s: %s", self._database.path, refused_s, _reason(error))
+                log.error("the database %s refuses for %.1f s: %s", self._database.name, refused_s, reason(error))
                 if refused_s >= PATIENCE_S:
                     self._despair(error)
                     if self._closing:
@@ -188,14 +192,15 @@ class Writer:
                 waiter.set_result(None)
 
     async def _commit(self) -> None:
-        batch = self._writing
+        batch, statements, backend = self._writing, self._statements, self._database.backend
         try:
-            await self._database.write_rows(batch.write)
-        except (sqlite3.OperationalError, SQLAlchemyError, StoreError):
-            raise  # The database is in trouble: locked, full, gone.
-        except Exception as error:  # noqa: BLE001 - some row is: text that no encoding knows, a number beyond 64 bits
+            await self._database.write_rows(lambda cursor: batch.write(cursor, statements))
+        except Exception as error:
+            if backend.refuses(error):
+                raise  # The database is in trouble: locked, full, gone.
+            # Some row is: text that no encoding knows, a number beyond 64 bits.
             log.warning("a row cannot be stored as it is (%s: %s); writing one by one", type(error).__name__, error)
-            left_out = await self._database.write_rows(batch.write_singly)
+            left_out = await self._database.write_rows(lambda cursor: batch.write_singly(cursor, statements, backend))
             for each in left_out:
                 log.critical("not stored (%s), here it is: %r", each.why, each.value)
             if any(isinstance(each.value, CallRecord | Notification) for each in left_out):
@@ -203,7 +208,7 @@ class Writer:
 
     def _despair(self, error: Exception) -> None:
         """Nobody may think that it is written, and nobody shall wait for ever."""
-        self._trouble = StoreError(f"the database {self._database.path} does not take anything: {_reason(error)}")
+        self._trouble = StoreError(f"the database {self._database.name} does not take anything: {reason(error)}")
         self._refuse(self._trouble)
         for waiter in self._batch.waiters:
             if not waiter.done():
@@ -229,7 +234,3 @@ class Writer:
             text = f"{count} event(s) up to here were not kept: the database did not keep up"
             self._writing.events.append(replace(last, kind="note", facts={"text": text, "level": "warning"}))
         self._dropped.clear()
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)

@@ -12,8 +12,7 @@ NAME = "settings"
 
 async def contents_of(settings: Settings) -> Contents:
     """What is in the node's database; nothing where there is none. Raises ``StoreError``."""
-    path = settings.data / "offhook.db"
-    return await in_thread(lambda: contents(path) if path.exists() else Contents(None))
+    return await in_thread(lambda: contents(settings.stored_in))
 
 
 async def sensible(settings: Settings) -> Finding:
@@ -25,7 +24,7 @@ async def sensible(settings: Settings) -> Finding:
 def _account(settings: Settings, stored: Contents) -> Finding:
     if stored.auth_id is None:
         made = f"account {settings.auth_id}" if settings.auth_id else "an account"
-        return ok(NAME, f"the first start makes {made} in {settings.data}")
+        return ok(NAME, f"the first start makes {made} in {'its database' if settings.database else settings.data}")
     if settings.auth_id not in {None, stored.auth_id}:
         return problem(
             *(NAME, f"auth_id is {settings.auth_id}, but the data folder {settings.data} belongs to {stored.auth_id}"),

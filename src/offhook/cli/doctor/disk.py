@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from offhook.cli.doctor.finding import Finding, joined, ok, problem, warning
 from offhook.cli.doctor.threads import in_thread
+from offhook.errors import OffhookError
 from offhook.settings import Settings
-from offhook.store import contents, faults
+from offhook.store import Contents, contents, faults, size
 
 LITTLE_BYTES = 1 << 30
 NOTHING_BYTES = 50 << 20
@@ -83,8 +85,36 @@ async def database(settings: Settings, limit_s: float = QUICK_CHECK_S) -> Findin
     Args:
         limit_s: how long it may be looked at.
     """
-    path = settings.data / "offhook.db"
+    where = settings.stored_in
+    if isinstance(where, str) and not where.startswith("sqlite:"):
+        return await in_thread(lambda: _server(where))
+    path = where if isinstance(where, Path) else Path(where.removeprefix("sqlite:///"))
     return await in_thread(lambda: _database(path, limit_s))
+
+
+def _server(url: str) -> Finding:
+    try:
+        began = time.monotonic()  # a thread has no loop whose time it could take
+        name, octets, version = size(url)
+        stored = contents(url)
+        took_ms = (time.monotonic() - began) * 1000
+    except OffhookError as error:
+        return problem(
+            "database", str(error), "check OFFHOOK_DATABASE, the server, and whether it lets this machine in (pg_hba.conf)"
+        )
+    found = [ok("database", f"{name} ({_size(octets)}) on PostgreSQL {version} answers; this look took {took_ms:.0f} ms")]
+    return joined([*found, *_version(name, stored)])
+
+
+def _version(name: str, stored: Contents) -> list[Finding]:
+    if stored.newer:
+        remedy = "start that version, or restore a backup from before the update"
+        return [problem("database", f"{name} was made by a newer Offhook: this one does not start on it", remedy)]
+    if stored.version is None:
+        return [ok("database", "its tables are made at the first start")]
+    return (
+        [] if stored.current else [ok("database", "its tables are of an older version: the next start brings them to this one")]
+    )
 
 
 def _database(path: Path, limit_s: float) -> Finding:
@@ -98,11 +128,7 @@ def _database(path: Path, limit_s: float) -> Finding:
     if wrong:
         return problem("database", f"{text} is damaged: {wrong[0]}", restore)
     found = [ok("database", f"{text} is whole" if wrong is not None else f"{text} opens; not all was looked at in {limit_s:g} s")]
-    if stored.newer:
-        remedy = "start that version, or restore a backup from before the update"
-        found.append(problem("database", f"{text} was made by a newer Offhook: this one does not start on it", remedy))
-    elif not stored.current:
-        found.append(ok("database", "its tables are of an older version: the next start brings them to this one"))
+    found += _version(text, stored)
     if stat.S_IMODE(status.st_mode) & 0o077:
         text = f"others than its owner can read {path}, which has the account's token and who called whom"
         found.append(warning("database", text, f"chmod 600 {path}"))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from offhook.cli.doctor.certificates import certificate
 from offhook.cli.doctor.finding import Finding, ok, problem, warning
+from offhook.cli.doctor.threads import in_thread
 from offhook.cli.trunk import ask
 from offhook.clock import Clock
 from offhook.errors import OffhookError
 from offhook.records import Trunk
 from offhook.settings import Settings
-from offhook.store import Store
+from offhook.store import Store, contents
 
 TRUNK_S = 6.0
 MOST_TRUNKS = 20
@@ -43,10 +44,15 @@ async def strangers(settings: Settings) -> Finding:
 
 async def trunks(settings: Settings) -> Sequence[Finding]:
     """Whether each trunk answers OPTIONS, by the way that calls go."""
-    path = settings.data / "offhook.db"
-    if not path.exists():
-        return [ok("trunks", "none yet")]
-    store = await Store.open(path, clock=Clock())
+    stored = await in_thread(lambda: contents(settings.stored_in))
+    if not stored.current:  # Nothing is changed here: opening it would bring its tables to this version.
+        return [
+            ok(
+                "trunks",
+                "none yet" if stored.version is None else "not looked at before the next start, which changes the tables",
+            )
+        ]
+    store = await Store.open(settings.stored_in, clock=Clock())
     try:
         known = await store.telephony.trunks()
     except OffhookError as error:

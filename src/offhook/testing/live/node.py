@@ -24,6 +24,7 @@ from offhook.records import Application, CallRecord, SipEndpoint, TimelineRow
 from offhook.settings import load
 from offhook.sip import Secret
 from offhook.store import Store
+from offhook.testing.live.databases import database_in
 
 LOOPBACK = "127.0.0.1"
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class NodeProcess:
     """``offhook serve --dev`` on free loopback ports, with a data folder of its own.
 
     Args:
-        data: that folder; made when absent.
+        data: that folder; made when absent. Its database is there too, unless ``database`` is set, or tests run on PostgreSQL.
         arguments: more options.
         settings: more settings, by their names.
     """
@@ -70,15 +71,18 @@ class NodeProcess:
         low = _FIRST_RTP_PORT + next(_blocks) % _BLOCKS * _RTP_PORTS
         self.rtp_ports = range(low, low + _RTP_PORTS)
         self.log = data.parent / f"{data.name}.log"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
-        environment |= {f"OFFHOOK_{name.upper()}": value for name, value in settings.items()}
+        self.database: Path | str = settings.get("database") or database_in(data)
+        if isinstance(self.database, str):
+            settings["database"] = self.database
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
+        self._environment |= {f"OFFHOOK_{name.upper()}": value for name, value in settings.items()}
         command = [
             *(str(Path(sys.executable).parent / "offhook"), "serve", "--dev", "--data", str(data)),
             *("--sip", f"{LOOPBACK}:{self.sip_port}", "--http", f"{LOOPBACK}:{self.http_port}"),
             *("--rtp-ports", f"{low}-{low + _RTP_PORTS - 1}", *arguments),
         ]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)  # noqa: S603 - our own program
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self._environment)  # noqa: S603 - our own program
         self.output: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -120,6 +124,7 @@ class NodeProcess:
             text=True,
             check=False,
             timeout=30,
+            env=self._environment,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -137,7 +142,7 @@ class NodeProcess:
         return list(await store.records(account.auth_id, limit=10_000, offset=0))
 
     async def _with_store(self, work: Callable[[Store], Awaitable[T]]) -> T:
-        store = await Store.open(self.data / "offhook.db", clock=Clock())
+        store = await Store.open(self.database, clock=Clock())
         try:
             return await work(store)
         finally:

@@ -13,12 +13,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the index; rows without a parent are not in it."""
-    op.create_index(
-        "ix_call_records_parent",
-        "call_records",
-        ["parent_call_uuid"],
-        sqlite_where=sa.text("parent_call_uuid IS NOT NULL"),
-    )
+    has_one = sa.text("parent_call_uuid IS NOT NULL")
+    name, table = "ix_call_records_parent", "call_records"
+    op.create_index(name, table, ["parent_call_uuid"], sqlite_where=has_one, postgresql_where=has_one)
 
 
 def downgrade() -> None:
