@@ -20,8 +20,8 @@ import pytest
 from plivo import exceptions
 
 from offhook.clock import Clock
-from offhook.store import Store
-from offhook.testing.live import Customer, Desk, NodeProcess, Reply, a_desk, document, say, starts_to_hear, tone_wav
+from offhook.store import Store, known_node_id
+from offhook.testing.live import Customer, Desk, NodeProcess, Reply, a_desk, database_in, document, say, starts_to_hear, tone_wav
 
 from .conftest import MAIN, TOKEN, Raw, plivo_here
 
@@ -371,7 +371,7 @@ def test_of_recordings_that_ran_when_the_node_was_killed_nothing_is_lost(
 
 async def _left(data: Path) -> tuple[list[Any], list[Any]]:
     """What a stopped node still would have to complete, and to tell."""
-    store = await Store.open(database_in(data), clock=Clock())
+    store = await Store.open(database_in(data), clock=Clock(), node=known_node_id(data))
     try:
         return await store.recordings.running(), await store.outbox.pending(10)
     finally:

@@ -23,7 +23,7 @@ from offhook.ids import Ids
 from offhook.records import Application, CallRecord, SipEndpoint, TimelineRow
 from offhook.settings import load
 from offhook.sip import Secret
-from offhook.store import Store
+from offhook.store import Store, known_node_id
 from offhook.testing.live.databases import database_in
 
 LOOPBACK = "127.0.0.1"
@@ -142,7 +142,7 @@ class NodeProcess:
         return list(await store.records(account.auth_id, limit=10_000, offset=0))
 
     async def _with_store(self, work: Callable[[Store], Awaitable[T]]) -> T:
-        store = await Store.open(self.database, clock=Clock())
+        store = await Store.open(self.database, clock=Clock(), node=known_node_id(self.data))
         try:
             return await work(store)
         finally:
