@@ -18,7 +18,7 @@ import pytest
 from offhook.audio import Clip, Playlist, Track
 from offhook.calls import CallStatus
 from offhook.legs import IncomingLeg
-from offhook.testing.live import Customer, Desk, NodeProcess, document, hears, in_calm
+from offhook.testing.live import Customer, Desk, NodeProcess, document, hears, in_calm, starts_to_hear
 
 from .conftest import MAIN, TOKEN
 from .greetings import Greeting, Samples
@@ -190,6 +190,27 @@ def test_a_dial_connects_the_person_and_not_the_machine(
             each["DialBLegHangupCauseCode"] for each in customer.requests("/told") if each["DialBLegTo"].startswith("sip:box")
         }
         assert codes <= {"9100", "9000"}  # the machine, or whoever was not judged yet when the other was connected
+
+    asyncio.run(in_calm(scene, limit_s=LIMIT_S))
+
+
+def test_a_dial_connects_at_once_and_says_who_it_was(
+    node: NodeProcess, customer: Customer, greetings: list[Greeting], tmp_path: Path
+) -> None:
+    _, mailbox = answerers(greetings)["mailbox-noise"]
+
+    async def scene(desk: Desk) -> None:
+        customer.forget()
+        customer.says(
+            "/answer", document(f'<Dial machineDetection="true" callbackUrl="/told"><User>{desk.uri("vox")}</User></Dial>')
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answer(desk, "vox", mailbox, tmp_path))
+            async with desk.dial(node.uri()) as caller:
+                await starts_to_hear(caller)  # the greeting, from its first word on
+                answered, connected = await asyncio.to_thread(customer.wait_for, "/told", count=2)
+                assert (answered["DialAction"], answered.parameters.get("Machine")) == ("answer", None)
+                assert (connected["DialAction"], connected["Machine"]) == ("connected", "true")
 
     asyncio.run(in_calm(scene, limit_s=LIMIT_S))
 

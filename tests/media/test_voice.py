@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from typing import Any
 
 import numpy as np
@@ -115,3 +117,19 @@ def test_a_watch_goes_on_where_the_engine_that_died_left_it() -> None:
         assert told == [(True, 300, 360), (True, 300, 900), (False, 900, 900), (False, 900, 1000), (True, 1050, 1110)]
 
     asyncio.run(story())
+
+
+def test_the_time_goes_on_when_another_engine_takes_over(bench: Any) -> None:
+    async def story() -> None:
+        async with bench() as b:
+            channel, _ = b.leg()
+            with channel.voice(every_ms=20) as voice:
+                told = [await anext(voice) for _ in range(5)]
+                os.kill(b.media.engine_pid, signal.SIGKILL)
+                while told[-1].now_ms < 300:
+                    told.append(await anext(voice))
+                times = [each.now_ms for each in told]
+                assert times == sorted(set(times))
+                assert not any(each.speaking for each in told)
+
+    asyncio.run(asyncio.wait_for(story(), 120))

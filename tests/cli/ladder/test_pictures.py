@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from offhook.calls import Manner, audience
 from offhook.cli.ladder import Told, drawn, lanes_at, picture
 from offhook.events import (
+    AnswererJudged,
     CallArrived,
     CallEnded,
     DigitReceived,
@@ -334,6 +335,12 @@ def test_what_happens_on_a_b_leg_names_it(tell) -> None:
         (0, SipSent("INVITE", "1 INVITE")), (5, Noted("trunk main did not take the call")), parent="call-a", call_uuid="b"
     )
     assert "! B1: trunk main did not take the call" in "".join(shown(tell(*ANSWERED), child, width=120))
+
+
+def test_who_has_answered_is_said(tell) -> None:
+    lines = shown(tell(*ANSWERED, (1000, AnswererJudged(True, "many words", 2400)), (1200, AnswererJudged(False, "time", 5000))))
+    assert "a machine answered: many words" in line_with(lines, "a machine")
+    assert "a person answered: time" in line_with(lines, "a person")
 
 
 def test_the_call_says_whom_it_calls_and_when_they_are_connected(tell) -> None:
