@@ -33,6 +33,10 @@ class Seen:
     parameters: Mapping[str, str]
     headers: Mapping[str, str]
     at: float
+    url: str = ""
+    """All of it, as the request asks for it: what is signed."""
+    form: Mapping[str, str] = field(default_factory=dict)
+    """Of a POST, decoded."""
 
     def __getitem__(self, name: str) -> str:
         return self.parameters[name]
@@ -41,6 +45,14 @@ class Seen:
 def document(*elements: str) -> Reply:
     """A reply with these elements in a Response."""
     return Reply(f"<Response>{''.join(elements)}</Response>")
+
+
+async def _all_ended(loop: asyncio.AbstractEventLoop) -> None:
+    """Replies that hang are not waited for."""
+    left = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 class Customer:
@@ -64,6 +76,7 @@ class Customer:
         self._ready.set()
         self._loop.run_forever()
         self._loop.run_until_complete(self._runner.cleanup())
+        self._loop.run_until_complete(_all_ended(self._loop))
         self._loop.close()
 
     async def _start(self) -> None:
@@ -75,8 +88,9 @@ class Customer:
         self.port = self._runner.addresses[0][1]
 
     async def _answer(self, request: web.Request) -> web.Response:
-        parameters = dict(request.query) | {name: str(value) for name, value in (await request.post()).items()}
-        seen = Seen(request.path, request.method, parameters, dict(request.headers), time.monotonic())
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        url = f"http://{request.headers['Host']}{request.raw_path}"
+        seen = Seen(request.path, request.method, dict(request.query) | form, dict(request.headers), time.monotonic(), url, form)
         if seen.parameters.get("CallUUID") not in self._earlier:
             self.seen.append(seen)
         script = self._replies.get(request.path)

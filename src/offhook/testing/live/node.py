@@ -62,10 +62,11 @@ class NodeProcess:
     Args:
         data: that folder; made when absent. Its database is there too, unless ``database`` is set, or tests run on PostgreSQL.
         arguments: more options.
+        ready: whether to wait until it serves.
         settings: more settings, by their names.
     """
 
-    def __init__(self, data: Path, *arguments: str, **settings: str) -> None:
+    def __init__(self, data: Path, *arguments: str, ready: bool = True, **settings: str) -> None:
         self.data = data
         self.sip_port, self.http_port = free_port(), free_port()
         low = _FIRST_RTP_PORT + next(_blocks) % _BLOCKS * _RTP_PORTS
@@ -87,7 +88,8 @@ class NodeProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self._await_ready()
+            if ready:
+                self._await_ready()
         except BaseException:
             self.process.kill()
             raise
@@ -241,6 +243,11 @@ class NodeProcess:
             assert time.monotonic() < deadline, f"leaked: {before} → {now}"
             time.sleep(0.1)
         return now
+
+    def kill(self) -> None:
+        """SIGKILL for the switch; media engine and workers end with it."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> int:
         """SIGTERM; its exit status."""
