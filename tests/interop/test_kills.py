@@ -42,6 +42,8 @@ class Promised:
     calls: set[str]
     answered: dict[str, str]
     """When each was answered, as far as that was written down."""
+    alive: str
+    """When the node was last known to live."""
 
 
 @pytest.fixture
@@ -146,13 +148,15 @@ def _killed_in_the_middle(stage: Stage, chance: random.Random) -> Promised:
     requests, answers = chance.randrange(30, 110), chance.randrange(5, 30)
     stage.until(lambda: len(stage.customer.seen) >= requests, f"{requests} requests")
     stage.until(lambda: stage.count("live_calls WHERE answered_at IS NOT NULL") >= answers, f"{answers} answered calls")
+    stage.until(lambda: stage.count("heartbeats") > 0, "a heartbeat")
     time.sleep(chance.uniform(0, 0.6))
     stage.kill()
     answered = stage.query("SELECT call_uuid, answered_at FROM live_calls WHERE answered_at IS NOT NULL")
     assert answered
     waiting = f"{stage.count('live_calls')} calls run, {len(answered)} answered, {stage.count('outbox')} notifications wait"
     print(f"killed after {len(stage.customer.seen)} requests: {waiting}", file=sys.stderr)
-    return Promised(calls, dict(answered))
+    [(alive,)] = stage.query("SELECT beat_at FROM heartbeats")
+    return Promised(calls, dict(answered), alive)
 
 
 def _killed_while_it_starts(stage: Stage, chance: random.Random) -> None:
@@ -166,8 +170,9 @@ def _killed_while_it_starts(stage: Stage, chance: random.Random) -> None:
         deadline = time.monotonic() + LIMIT_S
         while stage.count("live_calls") == left and time.monotonic() < deadline:
             pass
+        time.sleep(chance.choice((0, chance.uniform(0, 0.4))))
         stage.kill()
-    print(f"{left} calls were left after the first kill of a start, {stage.count('live_calls')} after the second", file=sys.stderr)
+    print(f"{left} calls were left at the second kill, {stage.count('live_calls')} at the third", file=sys.stderr)
 
 
 def _bodies(customer: Customer) -> dict[tuple[str, ...], set[tuple[tuple[str, str], ...]]]:
@@ -190,18 +195,19 @@ def test_after_kills_every_call_has_its_record_and_one_story(stage: Stage, seed:
     stage.until(lambda: not stage.count("outbox"), "an empty outbox")
     assert stage.count("live_calls") == 0
 
-    columns = "call_uuid, parent_call_uuid, answer_time, duration_s, call_status, hangup_cause_code"
+    columns = "call_uuid, parent_call_uuid, answer_time, duration_s, call_status, hangup_cause_code, end_time"
     records = {row[0]: row for row in stage.query(f"SELECT {columns} FROM call_records")}
     assert {uuid for uuid, row in records.items() if row[1] is None} == promised.calls
     assert promised.answered.keys() <= records.keys()
     for uuid, answered_at in promised.answered.items():
         assert (records[uuid][2], records[uuid][4]) == (answered_at, "completed")
+        assert records[uuid][6] == max(answered_at, promised.alive), "it lasted until the node was last known to live"
 
     customer = stage.customer
     hangups = {seen["CallUUID"]: seen for seen in customer.requests("/over")}
     assert hangups.keys() == promised.calls
     for uuid, seen in hangups.items():
-        _, _, answer_time, duration_s, status, code = records[uuid]
+        _, _, answer_time, duration_s, status, code, _ = records[uuid]
         assert (seen["Duration"], seen["CallStatus"], seen["HangupCauseCode"]) == (str(duration_s), status, str(code))
         assert ("AnswerTime" in seen.parameters) == (answer_time is not None)
     contradictions = {about: said for about, said in _bodies(customer).items() if len(said) > 1}

@@ -27,6 +27,8 @@ from offhook.events import (
     MediaAgreed,
     MediaMeasured,
     Noted,
+    NotificationGivenUp,
+    NotificationPostponed,
     NotificationQueued,
     SipReceived,
     SipSent,
@@ -220,6 +222,15 @@ def test_a_notification_that_has_not_left_is_said_to_wait(tell) -> None:
     queued = (5, NotificationQueued("hangup", "https://app.example/hangup"))
     assert "waits in the outbox: hangup" in shown(tell(queued), width=120)[-1]
     assert not any("outbox" in line for line in shown(tell(queued, (9, http("/hangup", 3, purpose="hangup")))))
+
+
+def test_what_becomes_of_a_notification_that_cannot_be_delivered_is_said(tell) -> None:
+    url = "https://app.example/hangup"
+    put_off = (5, NotificationPostponed("hangup", url, "connect", 30.0))
+    given_up = (9, NotificationGivenUp("hangup", url, "connect", 4, "5b1f4f0e"))
+    lines = shown(tell(put_off, given_up), width=160)
+    assert "! hangup /hangup: connect; again in 30.0 s" in lines[-2]
+    assert "hangup /hangup given up after 4 attempt(s): connect (5b1f4f0e)" in lines[-1]
 
 
 def test_an_event_of_a_later_version_is_told_in_words(tell) -> None:

@@ -246,7 +246,7 @@ def _put_off(scene: Scene, row: TimelineRow) -> Iterator[Step]:
 
 def _given_up(scene: Scene, row: TimelineRow) -> Iterator[Step]:
     text = f"{word(row, 'purpose')} {urlsplit_path(word(row, 'url'))} given up after {word(row, 'attempts')} attempt(s)"
-    yield scene.beside(row, text, Kind.HTTP, Weight.ERROR)
+    yield scene.beside(row, f"{text}: {word(row, 'error')} ({word(row, 'id')})", Kind.HTTP, Weight.ERROR)
 
 
 def _placed(scene: Scene, row: TimelineRow) -> Iterator[Step]:
