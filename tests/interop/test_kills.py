@@ -71,7 +71,8 @@ class Stage:
         self._script()
 
     def _script(self) -> None:
-        dial = f'<Dial callbackUrl="/told{LIMITS}" action="/done{LIMITS}" redirect="false"><User>{self.bob.user}</User></Dial>'
+        told, done = (f"/{each}{LIMITS}".replace("&", "&amp;") for each in ("told", "done"))
+        dial = f'<Dial callbackUrl="{told}" action="{done}" redirect="false"><User>{self.bob.user}</User></Dial>'
         documents = [
             document("<Wait length='1' silence='true'/><Hangup/>"),
             document("<Wait length='300' silence='true'/>"),
@@ -210,6 +211,7 @@ def test_after_kills_every_call_has_its_record_and_one_story(stage: Stage, seed:
         _, _, answer_time, duration_s, status, code, _ = records[uuid]
         assert (seen["Duration"], seen["CallStatus"], seen["HangupCauseCode"]) == (str(duration_s), status, str(code))
         assert ("AnswerTime" in seen.parameters) == (answer_time is not None)
+    assert customer.requests("/told"), "nobody was dialled"
     contradictions = {about: said for about, said in _bodies(customer).items() if len(said) > 1}
     assert not contradictions
     assert Counter(row[5] for row in records.values())[5010] > 0, "the kill met no call"
