@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import plivo
 import pytest
 from plivo.utils import validate_signature, validate_v3_signature
 
-from offhook.testing.live import Customer, Desk, NodeProcess, Reply, Seen, a_desk, document
+from offhook.testing.live import Customer, Desk, NodeProcess, Reply, Seen, a_desk, document, say, tone_wav
 
 from .conftest import TOKEN
 
 LIMIT_S = 180
 MENU, LATE, BROKEN = "14155550161", "14155550162", "14155550163"
+CALLED = ("/ring", "/placed", "/recorded", "/judged", "/elsewhere", "/over")
 STAY = document("<Wait length='120' silence='true'/>")
 
 
@@ -131,20 +133,16 @@ def test_of_calls_that_come_in(node: NodeProcess, customer: Customer, numbers: N
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_of_calls_that_a_subaccount_places(client: plivo.RestClient, subaccount: Any, customer: Customer, method: str) -> None:
+def test_of_calls_that_a_subaccount_places(
+    client: plivo.RestClient, subaccount: Any, customer: Customer, tmp_path: Path, method: str
+) -> None:
     customer.forget()
     tenant = subaccount()
     token = tenant.session.auth[1]
     assert token != TOKEN
-    customer.says(
-        "/placed",
-        document(
-            '<Dial confirmSound="/sound" confirmKey="5" confirmTimeout="1"><User>sip:1@[::1]:9</User></Dial>',
-            "<Wait length='120' silence='true'/>",
-        ),
-    )
+    customer.says("/placed", STAY)
     customer.says("/elsewhere", STAY)
-    for path in ("/ring", "/over", "/answering"):
+    for path in ("/ring", "/over", "/recorded", "/judged"):
         customer.says(path, Reply(""))
 
     async def scene(desk: Desk) -> None:
@@ -157,12 +155,21 @@ def test_of_calls_that_a_subaccount_places(client: plivo.RestClient, subaccount:
             hangup_method=method,
             caller_name="Bäckerei & Söhne" if method == "POST" else "Baker & Sons",
             sip_headers="Team=red+blue,Shift=7",
+            machine_detection="true",
+            machine_detection_time=2000,
+            machine_detection_url=customer.url("/judged?m=1"),
+            machine_detection_method=method,
         )
         async with desk.taken("ann") as leg:
             leg.ring()
             await _told(customer, "/ring")
             await leg.answer()
             await _told(customer, "/placed")
+            say(leg, tone_wav((500, 1.0)), tmp_path)
+            recorded = {"callback_url": customer.url("/recorded?c=1"), "callback_method": method, "time_limit": 1}
+            await asyncio.to_thread(tenant.calls.record, fired.request_uuid, **recorded)
+            await _told(customer, "/recorded")
+            await _told(customer, "/judged")
             where = customer.url("/elsewhere?e=%25%3D+%26")
             await asyncio.to_thread(tenant.calls.transfer, fired.request_uuid, legs="aleg", aleg_url=where, aleg_method=method)
             await _told(customer, "/elsewhere")
@@ -171,5 +178,5 @@ def test_of_calls_that_a_subaccount_places(client: plivo.RestClient, subaccount:
         await _told(customer, "/over")
 
     _played(scene)
-    assert _validate_all(customer, token) == {path: {method} for path in ("/ring", "/placed", "/elsewhere", "/over")}
+    assert _validate_all(customer, token) == {path: {method} for path in CALLED}
     assert not _valid(customer.seen[0], TOKEN), "the first signature is the subaccount's"
