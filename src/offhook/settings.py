@@ -336,6 +336,9 @@ class Settings:
         "How the HTTP port is reached from outside, for the URLs of recordings: `https://voice.example.com`. Else made of "
         "`public_address` or `http`.",
     )
+    recordings: Path | None = _setting(
+        _path, None, "Folder for recordings, when it is not `recordings` in `data`; nodes that share a database share it too."
+    )
     recording_days: int = _setting(_count, 0, "Recordings are deleted after so many days; 0 keeps them for ever.")
     protect_recordings: bool = _setting(
         _boolean,
@@ -343,7 +346,7 @@ class Settings:
         "Whether a recording's file is only given to its account (HTTP Basic), not to everybody who knows its URL.",
     )
     disk_reserve_mb: int = _setting(
-        _count, 256, "MiB that stay free on the disk of `data`: below that no recording begins, and those that run end."
+        _count, 256, "MiB that stay free on the disk of recordings: below that no recording begins, and those that run end."
     )
     adopt_after_s: float = _setting(
         _seconds,
@@ -370,6 +373,11 @@ class Settings:
     def stored_in(self) -> Path | str:
         """The database: a file, or its URL."""
         return self.database or self.data / "offhook.db"
+
+
+def recordings_folder(settings: Settings) -> Path:
+    """Where recordings are."""
+    return settings.recordings or settings.data / "recordings"
 
 
 def load(

@@ -18,7 +18,7 @@ from offhook.cli.directory import Config, Data, with_store
 from offhook.errors import SettingsError
 from offhook.printable import printable
 from offhook.records import Recording
-from offhook.settings import load
+from offhook.settings import load, recordings_folder
 from offhook.store import Archive, RecordingFilter, Store
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ async def _found(store: Store, recording_id: str) -> Recording:
 
 
 def _with_archive(work: Callable[[Store, Archive], Awaitable[T]], config: Path | None, data: str | None) -> T:
-    folder = load(file=config, flags={"data": data}).data / "recordings"
+    folder = recordings_folder(load(file=config, flags={"data": data}))
     return with_store(lambda store: work(store, Archive(folder, store.recordings)), config, data)
 
 

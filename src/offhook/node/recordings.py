@@ -13,7 +13,7 @@ from offhook.clock import Clock
 from offhook.hooks import Hooks
 from offhook.ids import Ids
 from offhook.media import mend
-from offhook.settings import Settings
+from offhook.settings import Settings, recordings_folder
 from offhook.store import Archive, Store
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Recordings:
     def __init__(self, settings: Settings, store: Store, hooks: Hooks, clock: Clock, ids: Ids) -> None:
         self.url = PublicUrl(settings)
         self.archive = Archive(
-            settings.data / "recordings",
+            recordings_folder(settings),
             store.recordings,
             mend=mend,
             base_url=self.url,

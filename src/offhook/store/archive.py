@@ -86,7 +86,7 @@ class Archive:
         await self._shelf.remove(recording.recording_id)
 
     async def left(self) -> list[Recording]:
-        """Those that ran when the last node died."""
+        """Those that ran when this node died."""
         return await self._shelf.running()
 
     async def mend(self, recording: Recording) -> tuple[int, int] | None:

@@ -43,7 +43,7 @@ def _folder(data: Path) -> Finding:
     free = room.f_bavail * room.f_frsize
     text = f"{data} {'is made at the first start' if missing else 'can be written'}; {_size(free)} are free"
     if not missing:
-        text += "".join(f", {name} has {_size(_used(data / name))}" for name in CACHES)
+        text += "".join(f", {name} has {_size(_used(data / name))}" for name in (*CACHES, "recordings"))
     remedy = "make room on that disk, or set OFFHOOK_DATA to a folder on another; clips and speech in it are caches"
     if free < NOTHING_BYTES:
         return problem("data folder", text, remedy)
