@@ -98,6 +98,7 @@ async def test_it_goes_on_while_the_call_goes_elsewhere(world: World) -> None:
     await call.over()
     await of_b_leg.wait()
     assert ends(call) == [("call over", 14_000)]
+    assert [row.kind for row in world.ledger.timeline(b_leg)][-3:] == ["recording-ended", "media-measured", "call-ended"]
     assert sorted(each.duration_ms for each in world.shelves.complete) == [4000, 14_000]
 
 

@@ -34,9 +34,9 @@ async def close(call: Call, ending: Ending, records: Records) -> None:
             call.leg.release(ending)
         except Exception:
             log.exception("call %s: its leg could not be released", call.uuid)
+        await call.tools.recorder.finish(call.uuid)
         if call.answered_at is not None or call.leg.early:
             await measure(call.leg, call.note, call.uuid)
-    await call.tools.recorder.finish(call.uuid)
     call.note(outcome.event())
     hangup = hangup_request(call.live, outcome, call.tools.ids)
     await write(records, record_of(call.live, outcome, source_ip=source_ip(call.facts)), hangup)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from offhook.audio import Recorded, RecordingEnd
 from offhook.calls.parameters import NO_PRICE
@@ -234,7 +234,7 @@ class Recorder:
             transcription_method=transcription.method if transcription is not None else "POST",
         )
 
-    def _spawn(self, work: asyncio._CoroutineLike[None], recording: Recording) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], recording: Recording) -> None:
         task = asyncio.get_running_loop().create_task(work, name=f"recording {recording.recording_id}")
         self._tasks[recording.recording_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(recording.recording_id, None))

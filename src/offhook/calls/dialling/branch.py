@@ -197,6 +197,7 @@ class Branch:
                     await self.screen.aclose()
                     self.duration_s = int(self._call.tools.clock.now() - self.answered_now)
                     leg.release(self.ending or causes.INTERNAL_ERROR)
+                    await closing.shielded(self._call.tools.recorder.finish(self.uuid))
                     await closing.shielded(closing.measure(leg, self._timeline.add, self.uuid))
         finally:
             if self._early_keys is not None:
