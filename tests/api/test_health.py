@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
 import time
 from collections.abc import Callable
@@ -85,6 +86,19 @@ def test_a_media_engine_that_hangs_and_one_that_dies(tmp_path: Path) -> None:
         until(raw, lambda it: it.status == 200)
     finally:
         node.stop()
+
+
+def test_what_is_no_http_is_refused_and_fills_no_log(node: NodeProcess) -> None:
+    before = len(node.log.read_bytes())
+    for octets in (
+        b"GET / HTTP/1.1\r\nX: \0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+        b"GET " + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", node.http_port), timeout=30) as stranger:
+            stranger.sendall(octets)
+            assert stranger.recv(1000).split()[1] == b"400"
+    assert b"Traceback" not in node.log.read_bytes()[before:]
 
 
 def test_who_asks_often_costs_no_more_than_who_asks_once() -> None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from offhook.errors import SettingsError
 from offhook.settings import HostPort
 
+log = logging.getLogger(__name__)
+
 _NOT_STORED = {"Cache-Control": "no-store"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether it is our defect. aiohttp logs a traceback for each request that is no HTTP: strangers would fill the disk."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+log.addFilter(_is_ours)
 
 
 class HttpServer:
@@ -56,7 +69,7 @@ class HttpServer:
             app.router.add_get(path, handler)
         for mount in self._mounts:
             mount(app)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, logger=log)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._address.host, self._address.port, ssl_context=self._tls)
         try:
