@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from uuid import UUID
 
 import msgspec
 import plivo
+import plivo_here
 import pytest
+from plivo import exceptions
 
 from offhook.api import reference
 from offhook.api.errors import ApiError
@@ -241,3 +244,56 @@ def _is_a(body: dict[str, Any], kind: type) -> bool:
 def test_the_page_of_routes_is_up_to_date() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     assert page.endswith(reference.markdown()), "put the output of python -m offhook.api.reference into docs/api.md"
+
+
+def test_the_sdk_says_that_it_was_too_much_and_does_not_ask_again(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data", auth_id=MAIN, auth_token=TOKEN, api_requests="2")
+    try:
+        plivo_here.use(f"http://127.0.0.1:{node.http_port}")
+        client = plivo.RestClient(MAIN, TOKEN, timeout=30)
+        deadline = time.monotonic() + 120
+        for ask in (
+            client.applications.list,
+            client.account.get,
+            lambda: client.applications.create("x", answer_url="http://h.example/"),
+        ):
+            with pytest.raises(exceptions.PlivoRestError) as raised:
+                while time.monotonic() < deadline:
+                    ask()
+            assert "status code 429" in str(raised.value)
+        # An SDK that repeated a refused request would show in the log of what was done: as many as were allowed were made.
+        figures = urllib.request.urlopen(f"http://127.0.0.1:{node.http_port}/metrics", timeout=30).read().decode()
+        assert figures.count('status="429"') == 3
+        assert figures.count('status="429"} 1.0') == 3, "each of the three was refused once: the SDK has not asked again"
+    finally:
+        node.stop()
+
+
+def test_how_much_may_be_asked_is_said_in_the_fields_of_the_draft() -> None:
+    clock = _Clock()
+    limit = RateLimit(3, clock)  # type: ignore[arg-type]
+    first = limit.take("a")
+    assert (first["RateLimit-Policy"], first["RateLimit"]) == ('"account";q=3;w=5', '"account";r=2;t=5')
+    clock.time += 2.5
+    assert limit.take("a")["RateLimit"] == '"account";r=1;t=3'
+    limit.take("a")
+    with pytest.raises(ApiError) as raised:
+        limit.take("a")
+    assert raised.value.headers["RateLimit"] == '"account";r=0;t=3'
+    assert raised.value.headers["Retry-After"] == "3"
+
+
+def test_what_was_changed_stands_in_the_log_with_the_id_of_its_request(node: NodeProcess, raw: Raw) -> None:
+    made = raw.ask("POST", "Application/", {"app_name": "logged"})
+    seen = raw.ask("GET", f"Application/{made.body['app_id']}/")
+    refused = raw.ask("POST", "Application/%0a%1b[31m/", {"app_name": "x"})
+    deadline = time.monotonic() + 60
+    while made.body["api_id"] not in (text := node.log.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    [line] = [each for each in text.splitlines() if made.body["api_id"] in each]
+    assert f"request {made.body['api_id']}: POST /v1/Account/{MAIN}/Application/: 201 in" in line
+    assert seen.body["api_id"] not in text
+    assert refused.body["api_id"] not in text
+    assert "\x1b" not in text
+    assert raw.ask("DELETE", f"Application/{made.body['app_id']}/").status == 204
