@@ -1,0 +1,73 @@
+"""A node as a customer's program meets it, and the SDK pointed at it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import plivo
+import plivo.rest.client
+import pytest
+
+from offhook.testing.live import Customer, Desk, NodeProcess, a_desk
+
+ROOT = Path(__file__).resolve().parents[2]
+HELPERS = ROOT / "examples" / "sdk"
+MAIN = "MA" + "C" * 18
+TOKEN = "the-token-of-the-main-account-is-secret!"
+SCENE_S = 120
+Scene = Callable[[Desk], Awaitable[None]]
+
+sys.path.insert(0, str(HELPERS))
+import plivo_here
+
+
+def played(scene: Scene) -> None:
+    """Run a scene with telephones."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(SCENE_S), a_desk() as desk:
+            await scene(desk)
+
+    asyncio.run(limited())
+
+
+@pytest.fixture(scope="package")
+def customer() -> Iterator[Customer]:
+    """The customer's web server."""
+    started = Customer()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="package")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """A node without a limit of requests."""
+    data = tmp_path_factory.mktemp("compat") / "data"
+    started = NodeProcess(data, auth_id=MAIN, auth_token=TOKEN, api_requests="0", sip_domain="sip.example")
+    yield started
+    assert started.stop() == 0, started.log.read_text()[-3000:]
+    assert "Traceback" not in started.log.read_text()
+
+
+@pytest.fixture
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK as it comes; whatever a test points elsewhere points to Plivo again afterwards."""
+    for name in (*plivo_here.ADDRESSES, plivo_here.FEEDBACK):
+        host = "https://stats.plivo.com" if name == plivo_here.FEEDBACK else "https://api.plivo.com/v1/Account"
+        monkeypatch.setattr(plivo.rest.client, name, host)
+
+
+@pytest.fixture
+def url(node: NodeProcess) -> str:
+    """Where the node is reached."""
+    return f"http://127.0.0.1:{node.http_port}"
+
+
+@pytest.fixture
+def client(url: str, untouched: None) -> plivo.RestClient:
+    """The SDK, as the main account."""
+    plivo_here.use(url)
+    return plivo.RestClient(MAIN, TOKEN, timeout=60)

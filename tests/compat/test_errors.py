@@ -1,0 +1,134 @@
+"""What goes wrong is the exception that it is at Plivo, and what is tried again was not done before."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import plivo
+import pytest
+from plivo import exceptions
+
+from offhook.testing.live import Customer, NodeProcess
+
+from .conftest import MAIN, TOKEN, plivo_here
+
+NOWHERE = "5b1f4f0e-0d6e-4f0f-9a35-2f6f5a3c9d11"
+
+
+def test_400_is_a_validation_error_with_the_rule(client: plivo.RestClient) -> None:
+    with pytest.raises(exceptions.ValidationError, match="from parameter is invalid"):
+        client.calls.create("nobody", "14155550101", "https://a.example/")
+    with pytest.raises(exceptions.ValidationError, match="limit should be between 1 and 20"):
+        client.request("GET", ("Call",), {"limit": 21}, is_voice_request=True)
+
+
+def test_401_is_an_authentication_error(url: str, client: plivo.RestClient) -> None:
+    stranger = plivo.RestClient(MAIN, TOKEN[:-1], timeout=60)
+    for ask in (stranger.account.get, lambda: stranger.calls.hangup(NOWHERE)):
+        with pytest.raises(exceptions.AuthenticationError, match="authentication failed"):
+            ask()
+    # Of a list the SDK asks first whether it has anything in it, and says something of its own where it is empty.
+    with pytest.raises(exceptions.AuthenticationError, match="Failed to authenticate"):
+        stranger.calls.list()
+
+
+def test_403_is_a_forbidden_error(client: plivo.RestClient) -> None:
+    made = client.subaccounts.create("branch", True)
+    branch = plivo.RestClient(made.auth_id, made.auth_token, timeout=60)
+    with pytest.raises(exceptions.ForbiddenError, match="only the main account adds numbers"):
+        branch.numbers.create("14155550100", "mine", "here")
+    client.subaccounts.delete(made.auth_id)
+
+
+def test_404_is_a_resource_not_found_error(client: plivo.RestClient) -> None:
+    for ask in (client.calls.get, client.calls.hangup, client.calls.cancel, client.live_calls.get, client.queued_calls.get):
+        with pytest.raises(exceptions.ResourceNotFoundError, match="call not found"):
+            ask(NOWHERE)
+    with pytest.raises(exceptions.ResourceNotFoundError):
+        client.messages.get(NOWHERE)  # no matter of voice
+
+
+def test_405_and_409_are_invalid_request_errors(client: plivo.RestClient) -> None:
+    with pytest.raises(exceptions.InvalidRequestError, match="method not allowed"):
+        client.request("DELETE", ("Application",), is_voice_request=True)
+    client.numbers.create("14155550133", "mine", "here")
+    other = client.subaccounts.create("other", True)
+    with pytest.raises(exceptions.InvalidRequestError, match="14155550133"):
+        client.numbers.create("14155550133", "mine", "here", subaccount=other.auth_id)
+    client.numbers.delete("14155550133")
+    client.subaccounts.delete(other.auth_id)
+
+
+def test_413_is_an_error_of_its_own_and_the_connection_stays_of_use(client: plivo.RestClient) -> None:
+    with pytest.raises(exceptions.PlivoRestError, match="413"):
+        client.request("POST", ("Call",), {"from": "x" * 300_000}, is_voice_request=True)
+    assert client.account.get().auth_id == MAIN
+
+
+@contextmanager
+def _locked(node: NodeProcess) -> Iterator[sqlite3.Connection]:
+    """Another process has the database to itself: a backup that takes its time, a disk that hangs."""
+    with closing(sqlite3.connect(node.data / "offhook.db", isolation_level=None, timeout=60)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield other
+        finally:
+            other.execute("ROLLBACK")
+
+
+def test_what_could_not_be_stored_is_refused_in_time_and_was_not_done(
+    node: NodeProcess, client: plivo.RestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The SDK asks three times where it gets a 5xx: nothing may have happened behind one, now or later."""
+    app_id = client.applications.create("stands", answer_url="https://a.example/before").app_id
+    with _locked(node):
+        with pytest.raises(exceptions.PlivoRestError, match="503"):
+            client.applications.create("never")
+        assert capsys.readouterr().out.count("Fallback for URL") == 3  # it asked three times, and was answered three times
+        with pytest.raises(exceptions.PlivoRestError, match="503"):
+            client.applications.delete(app_id)
+        assert client.applications.get(app_id).answer_url == "https://a.example/before"
+    # What was written after the lock was gone is behind everything that was refused before.
+    later = client.applications.create("later").app_id
+    names = [each.app_name for each in client.applications.list()]
+    assert "never" not in names
+    assert names.count("later") == 1
+    assert app_id in [each.app_id for each in client.applications.list()]
+    for each in (app_id, later):
+        client.applications.delete(each)
+
+
+def test_calls_are_placed_and_ended_while_nothing_can_be_stored(
+    node: NodeProcess, client: plivo.RestClient, customer: Customer
+) -> None:
+    """Placing a call needs no database: the reply does not wait for one, and its record is written when it is there again."""
+    customer.forget()
+    with _locked(node):
+        fired = client.calls.create("14155550100", "sip:nobody@127.0.0.1:9", customer.url("/first"))
+        assert fired.message in {"call fired", "call queued"}
+    records = [each.call_uuid for each in _until_recorded(client, fired.request_uuid)]
+    assert records.count(fired.request_uuid) == 1
+
+
+def _until_recorded(client: plivo.RestClient, call_uuid: str) -> list[object]:
+    for _ in range(1200):
+        found = list(client.calls.list())
+        if call_uuid in {each.call_uuid for each in found}:
+            return found
+    raise AssertionError("no record")
+
+
+def test_429_is_an_error_that_is_not_tried_again(tmp_path: object, untouched: None) -> None:
+    from pathlib import Path
+
+    node = NodeProcess(Path(str(tmp_path)) / "data", auth_id=MAIN, auth_token=TOKEN, api_requests="1")
+    try:
+        plivo_here.use(f"http://127.0.0.1:{node.http_port}")
+        client = plivo.RestClient(MAIN, TOKEN, timeout=60)
+        with pytest.raises(exceptions.PlivoRestError, match="429"):
+            for _ in range(50):
+                client.calls.list()
+    finally:
+        assert node.stop() == 0

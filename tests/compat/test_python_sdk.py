@@ -1,0 +1,146 @@
+"""Plivo's Python SDK, unmodified, in what nothing else drives: second names of methods, and the methods of its objects."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import plivo
+import pytest
+from plivo import exceptions
+from plivo.resources.accounts import Account
+from plivo.resources.calls import Call
+
+from offhook.testing.live import Customer, Desk, document
+
+from . import python_sdk, table
+from .conftest import MAIN, played
+
+STAY = document("<Wait length='60' silence='true'/>")
+
+
+async def _become(client: plivo.RestClient, call_uuid: str) -> Any:
+    """The record of a call, as soon as it is over."""
+    while True:
+        try:
+            return await asyncio.to_thread(client.calls.get, call_uuid)
+        except exceptions.ResourceNotFoundError:
+            await asyncio.sleep(0.05)
+
+
+def test_a_call_is_moved_read_and_ended_by_the_objects_of_the_sdk(client: plivo.RestClient, customer: Customer) -> None:
+    customer.forget()
+    customer.says("/first", STAY)
+    customer.says("/second", document("<DTMF>7</DTMF><Wait length='60' silence='true'/>"))
+
+    async def scene(desk: Desk) -> None:
+        for asked, user, end in ((1, "ann", Call.hangup), (2, "bob", Call.delete)):
+            fired = await asyncio.to_thread(
+                client.calls.create, "14155550100", desk.uri(user), customer.url("/first"), hangup_url=customer.url("/hangup")
+            )
+            async with desk.taken(user) as leg:
+                await leg.answer()
+                await asyncio.to_thread(customer.wait_for, "/first", count=asked)
+                with leg.listen() as keys:
+                    call = Call(client, {"call_uuid": fired.request_uuid})
+                    moved = await asyncio.to_thread(call.update, legs="aleg", aleg_url=customer.url("/second"))
+                    assert moved.message == "call transfered"
+                    assert (await keys.get()).key == "7"
+                await asyncio.to_thread(end, call)
+                await leg.ended()
+            await _become(client, fired.request_uuid)
+            # Only lists are made of objects that have methods.
+            [record] = [each for each in await asyncio.to_thread(client.calls.list) if each.call_uuid == fired.request_uuid]
+            again = await asyncio.to_thread(record.get)
+            assert isinstance(record, Call)
+            assert (again.call_uuid, again.hangup_source) == (fired.request_uuid, "API Request")
+            with pytest.raises(exceptions.ResourceNotFoundError):
+                await asyncio.to_thread(record.hangup)  # it is over
+
+    played(scene)
+
+
+def test_calls_have_two_names_for_the_same(client: plivo.RestClient, customer: Customer) -> None:
+    customer.forget()
+    customer.says("/first", STAY)
+    customer.says("/second", document("<DTMF>8</DTMF><Wait length='60' silence='true'/>"))
+
+    async def scene(desk: Desk) -> None:
+        several = "<".join(desk.uri(user) for user in ("ann", "bob", "cid", "dot"))
+        fired = await asyncio.to_thread(client.calls.create, "14155550100", several, customer.url("/first"))
+        first, *_, last = fired.request_uuid
+        waits = await asyncio.to_thread(client.calls.queued_call_get, last)
+        assert (waits.call_uuid, waits.request_uuid, waits.call_status) == (last, last, "queued")
+        for each in fired.request_uuid[1:]:
+            await asyncio.to_thread(client.calls.delete, each)
+        async with desk.taken("ann") as leg:
+            await leg.answer()
+            await asyncio.to_thread(customer.wait_for, "/first")
+            with leg.listen() as keys:
+                await asyncio.to_thread(client.calls.update, first, legs="aleg", aleg_url=customer.url("/second"))
+                assert (await keys.get()).key == "8"
+            await asyncio.to_thread(client.calls.delete, first)
+            await leg.ended()
+        for each in fired.request_uuid:
+            record = await _become(client, each)
+            assert (record.hangup_source, record.call_direction) == ("API Request", "outbound")
+        walked = [each.call_uuid for each in await asyncio.to_thread(list, client.calls)]
+        assert set(fired.request_uuid) <= set(walked)
+        assert len(set(walked)) == len(walked)
+
+    played(scene)
+
+
+def test_the_account_object_reads_itself_and_changes_itself_wrongly(client: plivo.RestClient) -> None:
+    account = client.account.get()
+    assert isinstance(account, Account)
+    assert account.get().auth_id == MAIN
+    account.update(name="Objects")
+    assert account.get().name == "name"  # what the SDK has sent
+
+
+def test_prices_read_themselves(client: plivo.RestClient) -> None:
+    assert client.pricing.get("DE").get().country_code == 49
+
+
+def test_what_is_removed_by_its_own_method_is_gone(client: plivo.RestClient) -> None:
+    made = client.subaccounts.create("short", True)
+    client.subaccounts.get(made.auth_id).delete()
+    with pytest.raises(exceptions.ResourceNotFoundError):
+        client.subaccounts.get(made.auth_id)
+
+
+def test_the_time_of_a_reply_does_not_hang_on_the_telephone(client: plivo.RestClient, customer: Customer) -> None:
+    """Who is called never answers a SIP message: all is said and done by the API while the call still waits for that."""
+    customer.forget()
+
+    async def scene(desk: Desk) -> None:
+        fired = await asyncio.to_thread(
+            client.calls.create, "14155550100", desk.uri("ann"), customer.url("/first"), hangup_url=customer.url("/hangup")
+        )
+        await desk.arrival("ann")  # and nothing is done with it
+        live = await asyncio.to_thread(client.live_calls.get, fired.request_uuid)
+        assert live.call_status == "ringing"
+        await asyncio.to_thread(client.calls.cancel, fired.request_uuid)
+        assert (await _become(client, fired.request_uuid)).hangup_cause_code == 1000
+
+    played(scene)
+
+
+@pytest.mark.parametrize("key", [key for key, row in table.PYTHON.items() if row.state == "in the sdk"])
+def test_what_fails_in_the_sdk_itself_sends_nothing(key: str) -> None:
+    with pytest.raises(python_sdk.Nothing):
+        python_sdk.request_of(key)
+
+
+@pytest.mark.parametrize("key", [key for key, row in table.PYTHON.items() if row.state != "in the sdk"])
+def test_everything_else_sends_something(key: str) -> None:
+    assert python_sdk.request_of(key).path.startswith("/v1/")
+
+
+def test_what_objects_inherit_and_nobody_wrote_anew_fails_in_the_sdk() -> None:
+    client, _ = python_sdk._recording_client()
+    data = {**python_sdk._IDS, "id": python_sdk.UUID}
+    for kind, method in python_sdk.inherited():
+        with pytest.raises((AttributeError, TypeError, ValueError, exceptions.InvalidRequestError)):
+            getattr(kind(client, dict(data)), method)(**({"params": {}} if method == "create" else {}))
