@@ -14,6 +14,7 @@ A program that shall stay as it is needs no line of this: see ``sitecustomize.py
 
 from __future__ import annotations
 
+import importlib
 import os
 from types import ModuleType
 from urllib.parse import urlsplit
@@ -32,9 +33,7 @@ def use(node: str | None = None) -> None:
         ValueError: that is no address of a node.
         RuntimeError: this version of the SDK keeps its addresses elsewhere.
     """
-    import plivo.rest.client as sdk
-
-    point(sdk, node or os.environ.get("OFFHOOK_URL", ""))
+    point(importlib.import_module(MODULE), node or os.environ.get("OFFHOOK_URL", ""))
 
 
 def point(sdk: ModuleType, node: str) -> None:
@@ -42,7 +41,9 @@ def point(sdk: ModuleType, node: str) -> None:
     base = node.rstrip("/")
     parts = urlsplit(base)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
-        raise ValueError(f"{node!r} is no address of a node; it looks like http://127.0.0.1:8080 (argument of use, or OFFHOOK_URL)")
+        raise ValueError(
+            f"{node!r} is no address of a node; it looks like http://127.0.0.1:8080 (argument of use, or OFFHOOK_URL)"
+        )
     for name in (*ADDRESSES, FEEDBACK):
         if not hasattr(sdk, name):
             raise RuntimeError(f"this version of the SDK has no {name}: look for its addresses in {sdk.__file__}")

@@ -24,7 +24,7 @@ HERE = str(Path(__file__).resolve().parent)
 class _WhenImported(MetaPathFinder):
     """Sets the SDK's addresses as soon as its module is there."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         if name != plivo_here.MODULE:
             return None
         sys.meta_path.remove(self)

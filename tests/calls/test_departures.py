@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from offhook import causes
-from offhook.calls import Departures, Order, Placement, TooManyCalls
+from offhook.calls import Departures, NoMoreCalls, Order, Placement, TooManyCalls
 from offhook.testing import Answers, World, in_world
 
 
@@ -95,6 +95,10 @@ async def test_a_node_that_stops_withdraws_what_waits(world: World) -> None:
     await world.sleep(30)
     assert len(world.ledger.records) == 3
     assert len(world.exchange.placed) == 1
+    with pytest.raises(NoMoreCalls, match="is being stopped"):
+        departures.ask(calls(world, 2))
+    await world.sleep(30)
+    assert (len(world.ledger.records), len(world.exchange.placed)) == (3, 1)
 
 
 @in_world(max_calls=2)

@@ -6,22 +6,27 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import plivo
 import plivo.rest.client
 import pytest
+from plivo import exceptions
 
-from offhook.testing.live import Customer, Desk, NodeProcess, a_desk
+from offhook.legs import IncomingLeg
+from offhook.testing.live import Customer, Desk, NodeProcess, Reply, a_desk, hears, starts_to_hear, tone_wav
 
 ROOT = Path(__file__).resolve().parents[2]
 HELPERS = ROOT / "examples" / "sdk"
 MAIN = "MA" + "C" * 18
 TOKEN = "the-token-of-the-main-account-is-secret!"
 SCENE_S = 120
+QUIET = 50
+"""RMS of 32768."""
 Scene = Callable[[Desk], Awaitable[None]]
 
 sys.path.insert(0, str(HELPERS))
-import plivo_here
+import plivo_here  # noqa: E402 - its folder is no package
 
 
 def played(scene: Scene) -> None:
@@ -32,6 +37,33 @@ def played(scene: Scene) -> None:
             await scene(desk)
 
     asyncio.run(limited())
+
+
+async def recorded(client: plivo.RestClient, call_uuid: str) -> Any:
+    """The record of a call, as soon as it is over."""
+    while True:
+        try:
+            return await asyncio.to_thread(client.calls.get, call_uuid)
+        except exceptions.ResourceNotFoundError:
+            await asyncio.sleep(0.05)
+
+
+async def heard_until_stopped(leg: IncomingLeg, start: Callable[[], object], stop: Callable[[], object]) -> None:
+    """Something that is played again and again is heard; and after it was stopped, it is quiet."""
+    await asyncio.to_thread(start)
+    await starts_to_hear(leg, timeout_s=SCENE_S)
+    await asyncio.to_thread(stop)
+    while (await hears(leg, 0.4)).levels.max() > QUIET:
+        pass
+
+
+@pytest.fixture
+def tone(customer: Customer) -> str:
+    """The URL of a tone."""
+    customer.forget()
+    customer.says("/tone.wav", Reply(tone_wav((440, 0.5)), content_type="audio/wav"))
+    customer.says("/first", Reply("<Response><Wait length='120' silence='true'/></Response>"))
+    return customer.url("/tone.wav")
 
 
 @pytest.fixture(scope="package")

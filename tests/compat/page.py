@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "compatibility.md"
 HEAD = """# What of Plivo works here
 
-Made by `python -m tests.compat.page` from `tests/compat/table.py`; a test holds the two together, goes through the installed SDK so that no method is left
-out, and sees to it that each tick names a test that calls the method.
+Made by `python -m tests.compat.page` from `tests/compat/table.py`; a test holds the two together, goes through the installed SDK
+so that no method is left out, and sees to it that each tick names a test that calls the method.
 
 ✓ works, and the test shows it · ✗ not yet · – fails in the SDK itself, at Plivo as well: the note says what to call instead.
 
@@ -26,8 +26,9 @@ How an SDK is pointed here: [the REST API](api.md#pointing-an-sdk-here).
 """
 OTHERS = """## PHP, Ruby, Java, .NET
 
-Their SDKs have no setting for the host of voice requests either, and no test of ours drives them. They send the same requests, so what the tables above say of the
-API holds; how to bring them here without changing a line is *name and certificate* in [the REST API](api.md#name-and-certificate).
+Their SDKs have no setting for the host of voice requests either, and no test of ours drives them. They send the same requests,
+so what the tables above say of the API holds; how to bring them here without changing a line is *name and certificate* in
+[the REST API](api.md#name-and-certificate).
 """
 _SIGNS = {"works": "✓", "not yet": "✗", "in the sdk": "–", "a slip": "–"}
 _MAP = Map(ROUTES)
@@ -80,8 +81,8 @@ def _python() -> Iterable[str]:
     yield f"{ticks} of the {possible} voice methods that the SDK itself does right work.\n"
     yield _rows(("method", "sends", "", "proved by"), table.PYTHON, lambda key: f"`{key}`", lambda key: _code(request(key)))
     yield (
-        "Lists can be walked (`for call in client.calls:`). Objects inherit `create`, `delete`, `get` and `update` from a base class that lacks its address: "
-        "where no row above has them, they fail in the SDK.\n"
+        "Lists can be walked (`for call in client.calls:`). Objects inherit `create`, `delete`, `get` and `update` from a base\n"
+        "class that lacks its address: where no row above has them, they fail in the SDK.\n"
     )
     yield "Not a matter of voice, answered with 404:\n"
     reasons: dict[str, list[str]] = {}

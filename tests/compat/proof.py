@@ -23,10 +23,16 @@ def _module(file: str) -> dict[str, ast.AST]:
 
 
 def exists(test: str) -> bool:
-    """Whether there is such a test function where pytest looks for it."""
+    """Whether there is such a test function where pytest collects it, and nothing skips it whatever happens."""
     file, _, name = test.partition("::")
     path = TESTS / file
-    return path.name.startswith("test_") and name.startswith("test_") and path.exists() and name in _module(file)
+    if not (path.name.startswith("test_") and name.startswith("test_") and path.exists()):
+        return False
+    function = _module(file).get(name)
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    marks = {part.attr for each in function.decorator_list for part in ast.walk(each) if isinstance(part, ast.Attribute)}
+    return not marks & {"skip", "skipif", "xfail"}
 
 
 @cache
@@ -55,13 +61,12 @@ def calls_method(test: str, key: str) -> bool:
         for node in ast.walk(root):
             if isinstance(node, ast.Attribute) and node.attr == method:
                 of = node.value
-                if owner[0].isupper() or (isinstance(of, ast.Attribute) and of.attr == owner):
+                named = of.attr if isinstance(of, ast.Attribute) else of.id if isinstance(of, ast.Name) else ""
+                if owner[0].isupper() or named == owner:
                     return True
     return False
 
 
 def names(test: str, word: str) -> bool:
     """Whether a test comes to this text as a constant of its own: how it commands an SDK in another language."""
-    return any(
-        isinstance(node, ast.Constant) and node.value == word for root in reached(test) for node in ast.walk(root)
-    )
+    return any(isinstance(node, ast.Constant) and node.value == word for root in reached(test) for node in ast.walk(root))

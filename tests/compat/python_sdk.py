@@ -154,9 +154,7 @@ def methods() -> dict[str, Callable[..., Any]]:
 
 def inherited() -> list[tuple[type[PlivoResource], str]]:
     """The methods that objects have from their base class and nobody wrote anew."""
-    return [
-        (kind, each) for kind in objects() for each in ("create", "delete", "get", "update") if each not in vars(kind)
-    ]
+    return [(kind, each) for kind in objects() for each in ("create", "delete", "get", "update") if each not in vars(kind)]
 
 
 def objects() -> list[type[PlivoResource]]:

@@ -55,7 +55,7 @@ _OBJECTS = "compat/test_python_sdk.py::test_a_call_is_moved_read_and_ended_by_th
 _CALLS = "compat/test_python_sdk.py::test_calls_have_two_names_for_the_same"
 _QUEUE = "api/test_placing.py::test_many_at_once_start_one_after_another_and_the_rest_waits"
 
-_PLAY = not_yet("play, speak and keys on calls that run")
+_HEARD = works("compat/test_python_sdk.py::test_what_a_call_hears_has_two_names_each")
 _RECORD = not_yet("recordings of calls that run")
 _STREAM = not_yet("audio streams")
 _CONFERENCE = not_yet("conferences")
@@ -87,7 +87,7 @@ PYTHON: dict[str, Row] = {
     "calls.create": works(_PLACED),
     "calls.list": works("api/test_calls.py::test_filters_are_kept_from_page_to_page"),
     "calls.get": works(_PLACED),
-    "calls.transfer": works(_PLACED, "the A leg; `bleg` and `both`: not yet"),
+    "calls.transfer": works("api/test_both_legs.py::test_both_are_sent_elsewhere", "either leg, or both"),
     "calls.update": works(_CALLS, "the same as `transfer`"),
     "calls.hangup": works(_RUNS),
     "calls.delete": works(_CALLS, "the same as `hangup`"),
@@ -96,15 +96,15 @@ PYTHON: dict[str, Row] = {
     "calls.live_call_get": works(_RUNS),
     "calls.queued_call_list_ids": works(_RUNS),
     "calls.queued_call_get": works(_CALLS),
-    "calls.play": _PLAY,
-    "calls.start_playing": _PLAY,
-    "calls.play_stop": _PLAY,
-    "calls.stop_playing": _PLAY,
-    "calls.speak": _PLAY,
-    "calls.start_speaking": _PLAY,
-    "calls.speak_stop": _PLAY,
-    "calls.stop_speaking": _PLAY,
-    "calls.send_digits": _PLAY,
+    "calls.play": works("api/test_live_sound.py::test_a_file_is_mixed_with_the_prompt_or_replaces_it_until_it_is_stopped"),
+    "calls.start_playing": _HEARD,
+    "calls.play_stop": _HEARD,
+    "calls.stop_playing": _HEARD,
+    "calls.speak": _HEARD,
+    "calls.start_speaking": _HEARD,
+    "calls.speak_stop": _HEARD,
+    "calls.stop_speaking": _HEARD,
+    "calls.send_digits": works("api/test_live_sound.py::test_keys_reach_the_far_end_during_a_prompt"),
     "calls.record": _RECORD,
     "calls.start_recording": _RECORD,
     "calls.record_stop": _RECORD,
@@ -118,12 +118,12 @@ PYTHON: dict[str, Row] = {
     "Call.update": works(_OBJECTS),
     "Call.hangup": works(_OBJECTS),
     "Call.delete": works(_OBJECTS),
-    "Call.play": _PLAY,
-    "Call.start_playing": _PLAY,
-    "Call.stop_playing": _PLAY,
+    "Call.play": _HEARD,
+    "Call.start_playing": _HEARD,
+    "Call.stop_playing": _HEARD,
     "Call.speak": in_the_sdk("`calls.speak(call_uuid, text)`"),
     "Call.start_speaking": in_the_sdk("`calls.start_speaking(call_uuid, text)`"),
-    "Call.stop_speaking": _PLAY,
+    "Call.stop_speaking": _HEARD,
     "Call.send_digits": in_the_sdk("`calls.send_digits(call_uuid, digits)`"),
     "Call.record": _RECORD,
     "Call.start_recording": _RECORD,
@@ -255,17 +255,21 @@ WEB_HOOKS: dict[str, Row] = {
     "fallback URL": works("calls/test_documents.py::test_the_fallback_gets_the_same_parameters_as_the_answer_url"),
     "ring URL": works("interop/test_placed_calls.py::test_it_rings_is_answered_and_runs_its_document"),
     "hangup URL": works("calls/test_requests.py::test_the_hangup_request_of_an_answered_call"),
-    "machine detection URL": not_yet("machine detection"),
+    "machine detection URL": works("answering/test_over_rtp.py::test_a_url_of_its_own_is_told_while_the_document_runs"),
     "action URL of GetDigits": works("calls/test_get_digits.py::test_the_action_request_is_a_post_with_the_standard_parameters"),
     "action URL of Dial": works("interop/test_dial_matrix.py::test_the_action_url"),
     "callback URL of Dial": works("interop/test_dial_matrix.py::test_the_callbacks"),
-    "confirm sound, dial music (sound documents)": works("e2e/test_bridge.py::test_music_of_the_application_s_own_plays_until_the_answer"),
+    "confirm sound, dial music (sound documents)": works(
+        "e2e/test_bridge.py::test_music_of_the_application_s_own_plays_until_the_answer"
+    ),
     "Redirect target": works("calls/test_hangup.py::test_a_redirect_goes_by_its_method"),
     "transfer URL, A leg": works(_PLACED),
-    "transfer URL, B leg": not_yet("transfers of the B leg"),
+    "transfer URL, B leg": works("api/test_both_legs.py::test_the_b_leg_is_sent_elsewhere_and_the_a_leg_goes_on"),
     "recording callback (API)": not_yet("recordings of calls that run"),
     "result of an asynchronous API request": not_yet("`callback_url` of API requests"),
     "Record, GetInput, Conference, MultiPartyCall, Stream": not_yet("as the elements"),
     "signatures V2 and V3": works("hooks/test_signature.py::test_what_arrives_at_a_real_server_validates_with_the_vendors_sdk"),
-    "signature of a WebSocket upgrade": works("hooks/test_signature.py::test_a_websocket_upgrade_is_signed_as_a_get_over_http", "nothing upgrades yet"),
+    "signature of a WebSocket upgrade": works(
+        "hooks/test_signature.py::test_a_websocket_upgrade_is_signed_as_a_get_over_http", "nothing upgrades yet"
+    ),
 }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sqlite3
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import plivo
 import pytest
 from plivo import exceptions
 
-from offhook.testing.live import Customer, NodeProcess
+from offhook.testing.live import Customer, Desk, NodeProcess, document
 
-from .conftest import MAIN, TOKEN, plivo_here
+from .conftest import MAIN, TOKEN, played, plivo_here, recorded
 
 NOWHERE = "5b1f4f0e-0d6e-4f0f-9a35-2f6f5a3c9d11"
 
@@ -87,8 +92,6 @@ def test_what_could_not_be_stored_is_refused_in_time_and_was_not_done(
         with pytest.raises(exceptions.PlivoRestError, match="503"):
             client.applications.create("never")
         assert capsys.readouterr().out.count("Fallback for URL") == 3  # it asked three times, and was answered three times
-        with pytest.raises(exceptions.PlivoRestError, match="503"):
-            client.applications.delete(app_id)
         assert client.applications.get(app_id).answer_url == "https://a.example/before"
     # What was written after the lock was gone is behind everything that was refused before.
     later = client.applications.create("later").app_id
@@ -105,30 +108,69 @@ def test_calls_are_placed_and_ended_while_nothing_can_be_stored(
 ) -> None:
     """Placing a call needs no database: the reply does not wait for one, and its record is written when it is there again."""
     customer.forget()
-    with _locked(node):
-        fired = client.calls.create("14155550100", "sip:nobody@127.0.0.1:9", customer.url("/first"))
-        assert fired.message in {"call fired", "call queued"}
-    records = [each.call_uuid for each in _until_recorded(client, fired.request_uuid)]
-    assert records.count(fired.request_uuid) == 1
+    customer.says("/first", document("<Wait length='60' silence='true'/>"))
+
+    async def scene(desk: Desk) -> None:
+        with _locked(node):
+            fired = await asyncio.to_thread(client.calls.create, "14155550100", desk.uri("ann"), customer.url("/first"))
+            async with desk.taken("ann") as leg:
+                await leg.answer()
+                await asyncio.to_thread(customer.wait_for, "/first", timeout_s=60)
+                await asyncio.to_thread(client.calls.hangup, fired.request_uuid)
+                await leg.ended()
+            with pytest.raises(exceptions.ResourceNotFoundError):
+                await asyncio.to_thread(client.calls.get, fired.request_uuid)
+        record = await recorded(client, fired.request_uuid)
+        assert (record.hangup_cause_code, record.hangup_source) == (4000, "API Request")
+
+    played(scene)
 
 
-def _until_recorded(client: plivo.RestClient, call_uuid: str) -> list[object]:
-    for _ in range(1200):
-        found = list(client.calls.list())
-        if call_uuid in {each.call_uuid for each in found}:
-            return found
-    raise AssertionError("no record")
+@pytest.fixture
+def strict(tmp_path: Path, untouched: None) -> Iterator[NodeProcess]:
+    """A node that allows little: one call at once, ten requests in five seconds."""
+    node = NodeProcess(tmp_path / "data", auth_id=MAIN, auth_token=TOKEN, api_requests="10", account_calls="1")
+    plivo_here.use(f"http://127.0.0.1:{node.http_port}")
+    yield node
+    assert node.stop() == 0, node.log.read_text()[-3000:]
+    assert "Traceback" not in node.log.read_text()
 
 
-def test_429_is_an_error_that_is_not_tried_again(tmp_path: object, untouched: None) -> None:
-    from pathlib import Path
+def test_what_a_strict_node_refuses(strict: NodeProcess, customer: Customer, capsys: pytest.CaptureFixture[str]) -> None:
+    """403 of a call, 503 of a node that is being stopped, 429: what each is to a program."""
+    client = plivo.RestClient(MAIN, TOKEN, timeout=60)
+    customer.forget()
+    customer.says("/first", document("<Wait length='60' silence='true'/>"))
 
-    node = NodeProcess(Path(str(tmp_path)) / "data", auth_id=MAIN, auth_token=TOKEN, api_requests="1")
-    try:
-        plivo_here.use(f"http://127.0.0.1:{node.http_port}")
-        client = plivo.RestClient(MAIN, TOKEN, timeout=60)
-        with pytest.raises(exceptions.PlivoRestError, match="429"):
-            for _ in range(50):
-                client.calls.list()
-    finally:
-        assert node.stop() == 0
+    async def scene(desk: Desk) -> None:
+        def place(user: str) -> object:
+            return client.calls.create("14155550100", desk.uri(user), customer.url("/first"))
+
+        await asyncio.to_thread(place, "ann")
+        async with desk.taken("ann") as leg:
+            await leg.answer()
+            await asyncio.to_thread(customer.wait_for, "/first")
+            with pytest.raises(exceptions.GeoPermissionError, match="may have 1"):
+                await asyncio.to_thread(place, "bob")
+            strict.process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(_until_not_ready, strict.http_port)
+            with pytest.raises(exceptions.PlivoRestError, match="503"):
+                await asyncio.to_thread(place, "bob")
+            with pytest.raises(exceptions.PlivoRestError, match="429"):
+                for _ in range(50):
+                    await asyncio.to_thread(client.calls.list)
+        with pytest.raises(TimeoutError):
+            await desk.arrival("bob", timeout_s=0.2)
+
+    played(scene)
+    assert capsys.readouterr().out.count("Fallback for URL") == 3  # the 503, three times; neither 403 nor 429
+
+
+def _until_not_ready(port: int) -> None:
+    """Wait until the node says that it takes no more calls."""
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60)
+        except urllib.error.HTTPError as told:
+            assert told.code == 503
+            return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import plivo
 import pytest
@@ -14,18 +13,9 @@ from plivo.resources.calls import Call
 from offhook.testing.live import Customer, Desk, document
 
 from . import python_sdk, table
-from .conftest import MAIN, played
+from .conftest import MAIN, heard_until_stopped, played, recorded
 
 STAY = document("<Wait length='60' silence='true'/>")
-
-
-async def _become(client: plivo.RestClient, call_uuid: str) -> Any:
-    """The record of a call, as soon as it is over."""
-    while True:
-        try:
-            return await asyncio.to_thread(client.calls.get, call_uuid)
-        except exceptions.ResourceNotFoundError:
-            await asyncio.sleep(0.05)
 
 
 def test_a_call_is_moved_read_and_ended_by_the_objects_of_the_sdk(client: plivo.RestClient, customer: Customer) -> None:
@@ -48,14 +38,11 @@ def test_a_call_is_moved_read_and_ended_by_the_objects_of_the_sdk(client: plivo.
                     assert (await keys.get()).key == "7"
                 await asyncio.to_thread(end, call)
                 await leg.ended()
-            await _become(client, fired.request_uuid)
-            # Only lists are made of objects that have methods.
-            [record] = [each for each in await asyncio.to_thread(client.calls.list) if each.call_uuid == fired.request_uuid]
-            again = await asyncio.to_thread(record.get)
-            assert isinstance(record, Call)
-            assert (again.call_uuid, again.hangup_source) == (fired.request_uuid, "API Request")
+            await recorded(client, fired.request_uuid)
+            record = await asyncio.to_thread(call.get)
+            assert (record.call_uuid, record.hangup_source) == (fired.request_uuid, "API Request")
             with pytest.raises(exceptions.ResourceNotFoundError):
-                await asyncio.to_thread(record.hangup)  # it is over
+                await asyncio.to_thread(call.hangup)  # it is over
 
     played(scene)
 
@@ -67,7 +54,9 @@ def test_calls_have_two_names_for_the_same(client: plivo.RestClient, customer: C
 
     async def scene(desk: Desk) -> None:
         several = "<".join(desk.uri(user) for user in ("ann", "bob", "cid", "dot"))
-        fired = await asyncio.to_thread(client.calls.create, "14155550100", several, customer.url("/first"))
+        fired = await asyncio.to_thread(
+            client.calls.create, "14155550100", several, customer.url("/first"), hangup_url=customer.url("/hangup")
+        )
         first, *_, last = fired.request_uuid
         waits = await asyncio.to_thread(client.calls.queued_call_get, last)
         assert (waits.call_uuid, waits.request_uuid, waits.call_status) == (last, last, "queued")
@@ -82,11 +71,35 @@ def test_calls_have_two_names_for_the_same(client: plivo.RestClient, customer: C
             await asyncio.to_thread(client.calls.delete, first)
             await leg.ended()
         for each in fired.request_uuid:
-            record = await _become(client, each)
+            record = await recorded(client, each)
             assert (record.hangup_source, record.call_direction) == ("API Request", "outbound")
         walked = [each.call_uuid for each in await asyncio.to_thread(list, client.calls)]
         assert set(fired.request_uuid) <= set(walked)
         assert len(set(walked)) == len(walked)
+
+    played(scene)
+
+
+def test_what_a_call_hears_has_two_names_each(client: plivo.RestClient, customer: Customer, tone: str) -> None:
+    async def scene(desk: Desk) -> None:
+        fired = await asyncio.to_thread(client.calls.create, "14155550100", desk.uri("ann"), customer.url("/first"))
+        uuid, calls = fired.request_uuid, client.calls
+        call = Call(client, {"call_uuid": uuid})
+        async with desk.taken("ann") as leg:
+            await leg.answer()
+            await asyncio.to_thread(customer.wait_for, "/first")
+            await heard_until_stopped(leg, lambda: calls.play(uuid, tone, loop=True), lambda: calls.play_stop(uuid))
+            await heard_until_stopped(leg, lambda: calls.start_playing(uuid, [tone], loop=True), lambda: calls.stop_playing(uuid))
+            await heard_until_stopped(leg, lambda: calls.speak(uuid, "Hello", loop=True), lambda: calls.speak_stop(uuid))
+            await heard_until_stopped(leg, lambda: calls.start_speaking(uuid, "Hi", loop=True), lambda: calls.stop_speaking(uuid))
+            await heard_until_stopped(leg, lambda: call.play(tone, loop=True), call.stop_playing)
+            await heard_until_stopped(leg, lambda: call.start_playing(tone, loop=True), call.stop_playing)
+            await heard_until_stopped(leg, lambda: calls.speak(uuid, "Hello", loop=True), call.stop_speaking)
+            with leg.listen() as keys:
+                assert (await asyncio.to_thread(calls.send_digits, uuid, "5", leg="aleg")).message == "digits sent"
+                assert (await keys.get()).key == "5"
+            await asyncio.to_thread(calls.hangup, uuid)
+            await leg.ended()
 
     played(scene)
 
@@ -122,7 +135,7 @@ def test_the_time_of_a_reply_does_not_hang_on_the_telephone(client: plivo.RestCl
         live = await asyncio.to_thread(client.live_calls.get, fired.request_uuid)
         assert live.call_status == "ringing"
         await asyncio.to_thread(client.calls.cancel, fired.request_uuid)
-        assert (await _become(client, fired.request_uuid)).hangup_cause_code == 1000
+        assert (await recorded(client, fired.request_uuid)).hangup_cause_code == 1000
 
     played(scene)
 

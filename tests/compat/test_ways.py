@@ -135,12 +135,13 @@ def _blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def test_the_lines_of_the_readme_place_requests(url: str, node: NodeProcess) -> None:
+def test_the_lines_of_the_readme_place_a_call(url: str, client: plivo.RestClient) -> None:
     [block] = [each for each in _blocks("README.md", "py") if "plivo_here" in each]
     block = block.replace("http://127.0.0.1:8080", url).replace("MAXXXXXXXXXXXXXXXXXX", MAIN).replace("the token", TOKEN)
-    block = block.replace("14155550100", "sip:nobody@127.0.0.1:9") + "\nprint(call.message)\n"
+    block = block.replace("14155550100", "sip:nobody@127.0.0.1:9") + "\nprint(call.request_uuid)\n"
     done = _run(block, path=[HELPERS])
-    assert done.stdout.strip() in {"call fired", "call queued"}, done.stderr
+    assert len(done.stdout.strip()) == 36, done.stderr
+    client.calls.cancel(done.stdout.strip())
 
 
 def test_the_lines_of_the_page_make_an_application(url: str, client: plivo.RestClient) -> None:

@@ -43,3 +43,8 @@ def not_allowed(methods: str) -> ApiError:
 def unauthorized() -> ApiError:
     """Wrong or no credentials, or right ones for something else."""
     return ApiError(401, "authentication failed", {"WWW-Authenticate": 'Basic realm="Offhook", charset="UTF-8"'})
+
+
+def busy(text: str = "nothing can be stored now; nothing was done") -> ApiError:
+    """Not now, and nothing has happened: the SDKs ask again by themselves (reference ``api.md`` section 1.6)."""
+    return ApiError(503, text, {"Retry-After": "1"})

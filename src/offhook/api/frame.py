@@ -13,7 +13,7 @@ from aiohttp import web
 
 from offhook.api import openapi
 from offhook.api.context import Context, Desk
-from offhook.api.errors import ApiError, not_allowed, not_found
+from offhook.api.errors import ApiError, busy, not_allowed, not_found
 from offhook.api.limits import RateLimit
 from offhook.api.reading import given, read
 from offhook.api.recorded import RecordedFiles
@@ -21,6 +21,7 @@ from offhook.api.resources import ROUTES
 from offhook.api.routes import Map, Place, Route
 from offhook.metrics import Distribution
 from offhook.printable import printable
+from offhook.store import StoreBusy
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,9 @@ class Api:
             return _refused(error, api_id, found, request.method, headers)
         except web.HTTPRequestEntityTooLarge:
             return _refused(_too_large(), api_id, found, request.method, headers)
+        except StoreBusy as error:
+            log.warning("request %s, %s %s, was refused: %s", api_id, request.method, request.path, error)
+            return _refused(busy(), api_id, found, request.method, headers)
         except Exception:
             log.exception("request %s, %s %s, met a defect of ours", api_id, request.method, printable(request.path))
             return _refused(ApiError(500, "internal error"), api_id, found, request.method, headers)

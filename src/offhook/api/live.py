@@ -46,6 +46,7 @@ class LiveCalls(Protocol):
 
         Raises:
             TooManyCalls: none was taken.
+            NoMoreCalls: none was taken; the node is being stopped.
         """
 
     def transfer(self, call_uuid: str, *, a_leg: Onward | None, b_leg: Onward | None) -> bool:

@@ -22,6 +22,7 @@ _MEANINGS = {
     "409": "It cannot be done as things stand.",
     "413": "The body is too large.",
     "429": "Too many requests.",
+    "503": "Not now; nothing was done.",
 }
 
 

@@ -3,7 +3,7 @@
 from offhook.calls.answering import Detection, Judge, Tuning, Verdict
 from offhook.calls.b_legs import BLeg
 from offhook.calls.call import Call
-from offhook.calls.departures import Departures, TooManyCalls
+from offhook.calls.departures import Departures, NoMoreCalls, TooManyCalls
 from offhook.calls.keys import Row
 from offhook.calls.keys import read as read_keys
 from offhook.calls.live_sound import PLAY, SPEAK, Audience, Manner, NoAudio, Which, audience, silence
@@ -63,6 +63,7 @@ __all__ = [
     "Manner",
     "NoAudio",
     "NoBLeg",
+    "NoMoreCalls",
     "Onward",
     "Order",
     "Party",

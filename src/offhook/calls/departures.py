@@ -29,6 +29,13 @@ class TooManyCalls(PeerFault):
     """The account has as many calls as it may, or as many wait as may (code 5030)."""
 
 
+class NoMoreCalls(PeerFault):
+    """The node is being stopped: it places no more calls."""
+
+    def __str__(self) -> str:
+        return "the node is being stopped and places no more calls"
+
+
 class Places(Protocol):
     """What places calls: the ``Service``."""
 
@@ -71,6 +78,7 @@ class Departures:
         self._most = most
         self._lines: dict[str, _Line] = {}
         self._waiting: dict[str, Placement] = {}
+        self._closed = False
         self._asked_at: dict[str, float] = {}
         """When those that wait were asked for, loop time."""
         self.waits = Distribution(WAIT_SECONDS)
@@ -87,7 +95,10 @@ class Departures:
 
         Raises:
             TooManyCalls: none was taken.
+            NoMoreCalls: none was taken, nor will be.
         """
+        if self._closed:
+            raise NoMoreCalls
         auth_id = placements[0].application.auth_id
         line = self._lines.setdefault(auth_id, _Line())
         if self._most is not None:
@@ -123,7 +134,8 @@ class Departures:
         return list(line.waiting) if line is not None else []
 
     def close(self, ending: Ending) -> None:
-        """The node stops: what waits is withdrawn."""
+        """The node stops: what waits is withdrawn, and nothing more is taken."""
+        self._closed = True
         for placement in list(self._waiting.values()):
             self._begin(self._places.withdraw(placement, ending), f"call {placement.call_uuid}")
         self._waiting.clear()

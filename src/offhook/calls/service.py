@@ -28,6 +28,8 @@ from offhook.records import Application, LiveCall
 
 log = logging.getLogger(__name__)
 
+ANNOUNCED_WITHIN_S = 2.0
+"""How long whoever asks for calls waits until they are written down: clients of the API give up after 5 s, and ask again."""
 CANCELLED = causes.INTERNAL_ERROR.because("the call was cancelled with its node")
 
 
@@ -147,10 +149,13 @@ class Service:
     async def announce(self, placements: Sequence[Placement]) -> None:
         """Calls are to be placed: from now on each gets a record and its hangup request, even if the node dies before its turn.
 
-        A store that fails is logged; the calls are placed all the same.
+        A store that fails, or takes longer than ``ANNOUNCED_WITHIN_S``, is logged; the calls are placed all the same.
         """
         try:
-            await self._records.begun([outbound.announced(each, self._tools) for each in placements])
+            async with asyncio.timeout(ANNOUNCED_WITHIN_S):
+                await self._records.begun([outbound.announced(each, self._tools) for each in placements])
+        except TimeoutError:
+            log.warning("%d call(s) are placed before they are written down: the store takes its time", len(placements))
         except Exception:
             log.exception("%d call(s) are placed without being written down", len(placements))
 

@@ -8,6 +8,7 @@ from offhook.store.nodes import known_node_id, node_id
 from offhook.store.notices import CannotRetry, Notice, State
 from offhook.store.numbers import NumberTaken, country_of, digits_of
 from offhook.store.paging import Page
+from offhook.store.patience import StoreBusy
 from offhook.store.recordings import RecordingFilter, RecordingShelf
 from offhook.store.shelf import OutboxShelf
 from offhook.store.store import Account, Number, Store
@@ -27,6 +28,7 @@ __all__ = [
     "RecordingShelf",
     "State",
     "Store",
+    "StoreBusy",
     "StoreError",
     "contents",
     "country_of",

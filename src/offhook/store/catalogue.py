@@ -13,6 +13,7 @@ from offhook.records import Application, SipEndpoint
 from offhook.store import tables
 from offhook.store.database import Database
 from offhook.store.paging import Page, one, page
+from offhook.store.patience import in_time
 from offhook.store.rows import row_of, utc
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ class Catalogue:
         """A new one; false where its name is taken already."""
         row = {**row_of(endpoint), "created_at": utc(self._clock.wall())}
         try:
-            await self._database.write(lambda connection: connection.execute(insert(tables.sip_endpoints), row))
+            await in_time(self._database, lambda connection: connection.execute(insert(tables.sip_endpoints), row))
         except IntegrityError:
             return False
         return True
@@ -116,10 +117,16 @@ class Catalogue:
         """Set columns of one."""
         chosen = update(tables.sip_endpoints).where(tables.sip_endpoints.c.endpoint_id == endpoint_id)
         if values:
-            await self._database.write(lambda connection: connection.execute(chosen.values(values)))
+            await in_time(self._database, lambda connection: connection.execute(chosen.values(values)))
+
+    async def remove_endpoint(self, username: str) -> None:
+        """Remove one, and where it is registered."""
+        await in_time(
+            self._database, lambda connection: remove_endpoints(connection, tables.sip_endpoints.c.username == username)
+        )
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        result = await self._database.write(work)
+        result = await in_time(self._database, work)
         self._changed()
         return result
 

@@ -14,6 +14,7 @@ from offhook.records import OwnNumber, PoolNumber
 from offhook.store import tables
 from offhook.store.database import Database
 from offhook.store.paging import Page, one, page
+from offhook.store.patience import in_time
 from offhook.store.rows import row_of, value_of
 
 T = TypeVar("T")
@@ -204,6 +205,6 @@ class Numbers:
         return [value_of(PoolNumber, row) for row in rows]
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        result = await self._database.write(work)
+        result = await in_time(self._database, work)
         self._changed()
         return result

@@ -14,6 +14,7 @@ from offhook.store import tables
 from offhook.store.catalogue import remove_endpoints
 from offhook.store.database import Database
 from offhook.store.paging import Page, one, page
+from offhook.store.patience import in_time
 from offhook.store.rows import row_of, utc
 
 _OVERLAP = timedelta(seconds=30)
@@ -48,14 +49,14 @@ class Tenants:
     async def add(self, tenant: Tenant) -> None:
         """A new subaccount."""
         row = {**row_of(tenant), "is_main": False}
-        await self._database.write(lambda connection: connection.execute(insert(tables.accounts), row))
+        await in_time(self._database, lambda connection: connection.execute(insert(tables.accounts), row))
         self._tokens[tenant.auth_id] = tenant.auth_token
 
     async def change(self, auth_id: str, **values: Any) -> None:
         """Set columns of an account."""
         row = {**values, "modified_at": utc(self._clock.wall())}
         statement = update(tables.accounts).where(tables.accounts.c.auth_id == auth_id).values(row)
-        await self._database.write(lambda connection: connection.execute(statement))
+        await in_time(self._database, lambda connection: connection.execute(statement))
         if "auth_token" in values:
             self._tokens[auth_id] = values["auth_token"]
 
@@ -87,7 +88,7 @@ class Tenants:
             connection.execute(delete(tables.accounts).where(tables.accounts.c.auth_id == auth_id))
             return removed
 
-        removed = await self._database.write(work)
+        removed = await in_time(self._database, work)
         self._tokens.pop(auth_id, None)
         self._changed()
         return removed

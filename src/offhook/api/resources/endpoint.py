@@ -127,7 +127,7 @@ async def change(context: Context, ask: ChangeEndpoint) -> Done:
 async def remove(context: Context, _ask: Ask) -> Nothing:
     """Remove an endpoint: it is not called any more, wherever it is registered."""
     found = await _found(context)
-    await context.desk.store.telephony.remove_endpoint(found.username)
+    await context.desk.store.catalogue.remove_endpoint(found.username)
     context.desk.log_out(found.username)
     return Nothing()
 

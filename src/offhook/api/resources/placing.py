@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from offhook.api.context import Context, Done
-from offhook.api.errors import ApiError, invalid, missing, not_found
+from offhook.api.errors import ApiError, busy, invalid, missing, not_found
 from offhook.api.reading import Ask, Line, Method, Url
 from offhook.api.routes import Route
-from offhook.calls import DEFAULT_LIMIT_S, RING_S, Detection, NoBLeg, Onward, Order, Placement, TooManyCalls, Tuning
+from offhook.calls import DEFAULT_LIMIT_S, RING_S, Detection, NoBLeg, NoMoreCalls, Onward, Order, Placement, TooManyCalls, Tuning
 from offhook.records import Application
 from offhook.xml import sip_headers
 
@@ -97,6 +97,8 @@ async def make(context: Context, ask: MakeCall) -> CallFired:
         waits = await context.desk.live.place(placements)
     except TooManyCalls as error:
         raise ApiError(403, str(error)) from None
+    except NoMoreCalls as error:
+        raise busy(str(error)) from None
     uuids = [each.request_uuid for each in placements]
     if len(uuids) == 1:
         return CallFired("call queued" if waits else "call fired", uuids[0])

@@ -1,0 +1,3 @@
+module offhooktest
+
+go 1.19
