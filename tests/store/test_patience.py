@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
-from offhook.store.database import Database
+from offhook.store.database import Database, backend_of
 from offhook.store.patience import StoreBusy, in_time
 
 Work = Callable[[Connection], Any]
@@ -32,7 +33,7 @@ async def _names(database: Database) -> list[str]:
 def _opened(path: Path) -> Database:
     with closing(sqlite3.connect(path)) as made:
         made.executescript("PRAGMA journal_mode=WAL; CREATE TABLE names (name TEXT UNIQUE);")
-    return Database(path)
+    return Database(backend_of(path))
 
 
 def test_what_was_given_up_is_not_done_when_the_database_is_free_again(tmp_path: Path) -> None:
@@ -87,9 +88,11 @@ def test_a_defect_of_the_work_is_told_as_it_is(tmp_path: Path) -> None:
 
         with pytest.raises(KeyError):
             await in_time(database, wrong)
-        with pytest.raises(StoreBusy, match="no such table"):
+        with pytest.raises(OperationalError, match="no such table"):
             await in_time(database, lambda connection: connection.execute(text("INSERT INTO nowhere VALUES (1)")))
         assert await _names(database) == []
         await database.aclose()
+        with pytest.raises(StoreBusy, match="is closed"):
+            await in_time(database, _add("too late"))
 
     asyncio.run(run())

@@ -14,7 +14,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from offhook.store.database import Database, StoreError
+from offhook.store.backend import StoreError
+from offhook.store.database import Database
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class _Turn:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._begun = False
+        self.begun = False
         self._given_up = False
 
     def begin(self) -> None:
@@ -39,12 +40,12 @@ class _Turn:
         with self._lock:
             if self._given_up:
                 raise StoreBusy("given up before its turn came")
-            self._begun = True
+            self.begun = True
 
     def give_up(self) -> bool:
         """Whether it will never be done. False: it is being done, and the end of it must be waited for."""
         with self._lock:
-            self._given_up = not self._begun
+            self._given_up = not self.begun
             return self._given_up
 
 
@@ -67,8 +68,10 @@ async def in_time(database: Database, work: Callable[[Connection], T], patience_
         raise StoreBusy(f"the database did not take anything for {patience_s:g} s")
     try:
         return await writing
-    except OperationalError as error:
-        raise StoreBusy(f"the database refuses: {error.orig or error}") from error
+    except (OperationalError, StoreError) as error:
+        if turn.begun:
+            raise  # Whether it was committed is not known for sure.
+        raise StoreBusy(f"the database refuses: {getattr(error, 'orig', None) or error}") from error
 
 
 def _seen(writing: asyncio.Future[T]) -> None:
