@@ -131,9 +131,12 @@ def strict(tmp_path: Path, untouched: None) -> Iterator[NodeProcess]:
     """A node that allows little: one call at once, ten requests in five seconds."""
     node = NodeProcess(tmp_path / "data", auth_id=MAIN, auth_token=TOKEN, api_requests="10", account_calls="1")
     plivo_here.use(f"http://127.0.0.1:{node.http_port}")
-    yield node
-    assert node.stop() == 0, node.log.read_text()[-3000:]
-    assert "Traceback" not in node.log.read_text()
+    try:
+        yield node
+        assert node.process.wait(120) == 0, node.log.read_text()[-3000:]  # the test has told it to stop
+        assert "Traceback" not in node.log.read_text()
+    finally:
+        node.process.kill()
 
 
 def test_what_a_strict_node_refuses(strict: NodeProcess, customer: Customer, capsys: pytest.CaptureFixture[str]) -> None:
