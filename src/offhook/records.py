@@ -174,6 +174,8 @@ class Notification:
     """When the next round begins; ``None``: as soon as it is its turn."""
     log: tuple[Attempt, ...] = ()
     """Of the rounds before."""
+    body: str | None = None
+    """A JSON object that is sent as the body of a POST, instead of the parameters as a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +256,25 @@ class Delivery:
     created_at: datetime | None = None
     parameters: Mapping[str, str] | None = None
     """Only of what was given up, so that it can be sent again as it was: it may hold keys, which nobody shall keep for longer."""
+    body: str | None = None
+    """Likewise."""
     log: tuple[Attempt, ...] = ()
     """Every request that was made, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What somebody thought of a call."""
+
+    call_uuid: str
+    auth_id: str
+    """Whose call it was."""
+    rating: float
+    """1 to 5, the best."""
+    issues: tuple[str, ...]
+    """What was wrong, by names such as ``audio_lag``."""
+    notes: str
+    given_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

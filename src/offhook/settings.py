@@ -298,6 +298,14 @@ class Settings:
     auth_id: str | None = _setting(_auth_id, None, "The main account's id. Made and shown once when absent.")
     auth_token: str | None = _setting(str.strip, None, "The main account's token. Made and shown once when absent.")
     api_requests: int = _setting(_count, 300, "API requests that an account may make in 5 s; more get 429. 0: no limit.")
+    api_windows: bool = _setting(
+        _boolean,
+        False,
+        "Whether lists of calls go back as far as Plivo's and no further: 7 days unless asked for more, 30 at a time, 90 in all.",
+    )
+    keep_calls_days: int = _setting(
+        _count, 0, "Call records are removed with their timelines so many days after the call's end; 0: never."
+    )
     endpoint_suffix: bool = _setting(
         _boolean,
         True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -169,7 +170,7 @@ def test_records_are_listed_by_every_filter(raw: Raw, filters: dict[str, Any], e
 
 def test_filters_are_kept_from_page_to_page(client: plivo.RestClient, raw: Raw) -> None:
     first = raw.ask("GET", "Call/?limit=2&from_number=%2B1415&end_time__lt=2026-03-02+00:00").body
-    assert first["meta"]["next"] == (
+    assert first["meta"]["next"].partition("&cursor=")[0] == (
         f"/v1/Account/{MAIN}/Call/?from_number=%2B1415&end_time__lt=2026-03-02+00%3A00&limit=2&offset=2"
     )
     second = raw.ask("GET", first["meta"]["next"]).body
@@ -327,7 +328,10 @@ def test_the_web_hooks_of_a_subaccount_are_signed_with_its_token_and_the_main_on
             url = customer.url("/signed")
             assert plivo.utils.validate_v3_signature("POST", url, nonce, key, signature, dict(seen.parameters)), header
             assert not plivo.utils.validate_v3_signature("POST", url, nonce, key + "x", signature, dict(seen.parameters))
-    (record,) = tenant.calls.list()
+    deadline = time.monotonic() + 120
+    while not (records := tenant.calls.list().objects):  # the answer goes out before the record is written
+        assert time.monotonic() < deadline
+    (record,) = records
     assert record.to_number == "14155550166"
     assert record.resource_uri.startswith(f"/v1/Account/{auth_id}/")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
 
 from offhook.api.errors import ApiError
-from offhook.api.reading import Ask, Limit, Method, Name, Paged, Url, given, read
+from offhook.api.reading import Ask, Limit, Line, Method, Name, Paged, Url, given, read
 
 
 class Sample(Ask, kw_only=True):
@@ -21,6 +21,17 @@ class Sample(Ask, kw_only=True):
     state: Literal["active", "ended"] | None = None
     text: str | None = None
     caller: str | None = msgspec.field(default=None, name="from")
+
+
+class Voice(msgspec.Struct):
+    allowed: bool = False
+
+
+class Nested(Ask, kw_only=True):
+    names: list[Line] | None = None
+    share: Annotated[float, msgspec.Meta(ge=1, le=5)] | None = None
+    voice: Voice | None = None
+    headers: str | dict[str, str] | None = None
 
 
 def sample(**more: Any) -> Sample:
@@ -122,6 +133,44 @@ def test_numbers_for_texts_texts_for_numbers_and_lists_of_one() -> None:
 def test_errors_name_the_parameter_and_the_rule(parameters: dict[str, Any], said: str) -> None:
     with pytest.raises(ApiError) as raised:
         read(Sample, parameters)
+    assert (raised.value.status, raised.value.text) == (400, said)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"names": ["a"]}, Nested(names=["a"])),
+        ({"names": ["a", "b"]}, Nested(names=["a", "b"])),
+        ({"names": []}, Nested(names=[])),
+        ({"names": "a, b,"}, Nested(names=["a", "b"])),
+        ({"share": "4.5"}, Nested(share=4.5)),
+        ({"share": 2}, Nested(share=2.0)),
+        ({"voice": {"allowed": "True", "other": 1}}, Nested(voice=Voice(True))),
+        ({"voice": '{"allowed": true}'}, Nested(voice=Voice(True))),
+        ({"headers": {"a": "1"}}, Nested(headers={"a": "1"})),
+        ({"headers": "a=1"}, Nested(headers="a=1")),
+    ],
+)
+def test_lists_and_objects_come_as_they_are_and_as_texts(parameters: dict[str, Any], expected: Nested) -> None:
+    assert read(Nested, parameters) == expected
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"names": 1}, "names parameter is invalid"),
+        ({"names": ["a", 1]}, "names parameter is invalid"),
+        ({"share": 0}, "share should be between 1 and 5"),
+        ({"share": "many"}, "share parameter is invalid"),
+        ({"voice": "{"}, "voice parameter is invalid"),
+        ({"voice": "[" * 100_000}, "voice parameter is invalid"),
+        ({"voice": "[1]"}, "voice parameter is invalid"),
+        ({"headers": {"a": 1}}, "headers parameter is invalid"),
+    ],
+)
+def test_lists_and_objects_are_checked(parameters: dict[str, Any], said: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        read(Nested, parameters)
     assert (raised.value.status, raised.value.text) == (400, said)
 
 

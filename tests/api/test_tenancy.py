@@ -28,9 +28,23 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "Call/{call_uuid}/Play/"): {"urls": "https://evil.example/a.mp3"},
     ("POST", "Call/{call_uuid}/Speak/"): {"text": "taken over"},
     ("POST", "Call/{call_uuid}/DTMF/"): {"digits": "1"},
+    ("POST", "Conference/{conference_name}/Member/{member_ids}/Play/"): {"url": "https://evil.example/a.mp3"},
+    ("POST", "Conference/{conference_name}/Member/{member_ids}/Speak/"): {"text": "taken over"},
+    ("POST", "MultiPartyCall/{mpc_ref}/"): {"status": "active"},
+    ("POST", "MultiPartyCall/{mpc_ref}/Participant/"): {"role": "agent", "from": "1", "to": "2"},
+    ("POST", "MultiPartyCall/{mpc_ref}/Participant/{participant_id}/"): {"mute": True},
+    ("POST", "MultiPartyCall/{mpc_ref}/Member/{participant_id}/Play/"): {"url": "https://evil.example/a.mp3"},
+    ("POST", "MultiPartyCall/{mpc_ref}/Member/{participant_id}/Speak/"): {"text": "taken over"},
+    ("POST", "Call/{call_uuid}/Stream/"): {"service_url": "wss://evil.example/"},
+    ("POST", "Call/{call_uuid}/Feedback/"): {"rating": 1},
+    ("POST", "VerifiedCallerId/Verification/{verification_uuid}/"): {"otp": "123456"},
 }
 """Parameters without which a request would be refused for another reason."""
 NUMBER = "14155550133"
+NOTHING_THERE = ("Conference/", "MultiPartyCall/", "Call/{call_uuid}/Stream/{stream_id}/", "VerifiedCallerId/", "Transcription/")
+"""Of these a node has none yet, whoever asks; their names are within the account."""
+SHORT = ("conference_name", "member_ids", "participant_id")
+"""Places whose values may stand in any answer by chance."""
 
 
 class Tenant:
@@ -81,6 +95,10 @@ class Tenant:
             "number": [self.number],
             "recording_id": [self.recording_id],
             "call_uuid": [each for each in (self.call_uuid, self.live_uuid) if each],
+            **{name: ["10"] for name in SHORT},
+            "mpc_ref": [f"uuid_{self.call_uuid}"],
+            **{name: [self.call_uuid] for name in ("stream_id", "verification_uuid")},
+            "phone_number": [self.number],
         }
 
     def holdings(self) -> list[Any]:
@@ -138,11 +156,11 @@ def _try_everything(victim: Tenant, other: Tenant) -> None:
                 assert answer.status in {403, 404}, f"{route.method} {path}: {answer.status} {answer.body}"
         if route.is_list:
             answer = other.raw.ask("GET", f"{route.path}?subaccount={victim.auth_id}&country_iso=US")
-            assert answer.status in {400, 403} or route.path == "PhoneNumber/", route.path
+            assert answer.status in {400, 403} or route.path == "PhoneNumber/" or "{" in route.path, route.path
             answer = other.raw.ask("GET", f"{route.path}?country_iso=US&status=live")
             shown = answer.text + other.raw.ask("GET", f"{route.path}?country_iso=US").text
-            for values in victim.places.values():
-                assert not any(value.encode() in shown for value in values), route.path
+            for name, values in victim.places.items():
+                assert name in SHORT or not any(value.encode() in shown for value in values), route.path
 
 
 def test_nothing_of_one_can_be_seen_or_touched_by_the_other(
@@ -169,6 +187,8 @@ def test_nothing_of_one_can_be_seen_or_touched_by_the_other(
 
     asyncio.run(run())
     for route in ROUTES:
+        if route.path.startswith(NOTHING_THERE):
+            continue
         if route.method == "GET" and "{" in route.path and "sub_auth_id" not in route.path:
             assert victim.raw.ask("GET", _filled(route, victim)[0]).status == 200, route.path
 

@@ -4,6 +4,7 @@ from offhook.api.accounts import Accounts
 from offhook.api.context import ApiSettings, Desk
 from offhook.api.frame import Api
 from offhook.api.live import LiveCalls, NoLiveCalls, RunningCall
+from offhook.api.rooms import Conferences, MultiPartyCalls, NotPossible, Streams
 from offhook.api.scrape import Scrape
 from offhook.api.server import HttpServer
 
@@ -11,10 +12,14 @@ __all__ = [
     "Accounts",
     "Api",
     "ApiSettings",
+    "Conferences",
     "Desk",
     "HttpServer",
     "LiveCalls",
+    "MultiPartyCalls",
     "NoLiveCalls",
+    "NotPossible",
     "RunningCall",
     "Scrape",
+    "Streams",
 ]

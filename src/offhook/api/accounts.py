@@ -39,8 +39,8 @@ class Accounts:
         """It has changed."""
         self._known.pop(auth_id, None)
 
-    async def admit(self, authorization: str, auth_id: str) -> tuple[Tenant, Tenant]:
-        """Check credentials (HTTP Basic, RFC 7617) for the account of a path.
+    async def admit(self, authorization: str, auth_id: str | None) -> tuple[Tenant, Tenant]:
+        """Check credentials (HTTP Basic, RFC 7617) for the account of a path; ``None``: the path has none, theirs is meant.
 
         Returns:
             Whose credentials they are, and the account: the same, or a main account and its subaccount.
@@ -54,7 +54,7 @@ class Accounts:
         fits = hmac.compare_digest((caller.auth_token if caller is not None else _NOBODY).encode(), password.encode())
         if caller is None or not fits or not caller.auth_token or not caller.enabled:
             raise unauthorized()
-        account = caller if auth_id == caller.auth_id else await self.get(auth_id)
+        account = caller if auth_id is None or auth_id == caller.auth_id else await self.get(auth_id)
         if account is None or (account is not caller and account.parent_id != caller.auth_id):
             raise unauthorized()
         return caller, account

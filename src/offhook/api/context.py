@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,10 +13,11 @@ from offhook.api.accounts import Accounts
 from offhook.api.errors import ApiError, invalid, not_found
 from offhook.api.live import LiveCalls
 from offhook.api.reading import Paged
+from offhook.api.rooms import Conferences, MultiPartyCalls, NoConferences, NoMultiPartyCalls, NoStreams, Streams
 from offhook.calls import Recorder
 from offhook.clock import Clock
 from offhook.ids import Ids
-from offhook.records import Application, Tenant
+from offhook.records import Application, Notification, Tenant
 from offhook.store import Archive, Store
 
 
@@ -35,6 +36,8 @@ class ApiSettings:
     """Whether files of recordings are given to their account only."""
     endpoint_suffix: bool = True
     """Whether new endpoints have twelve digits behind the name that was asked for."""
+    windows: bool = False
+    """Whether lists go back as far as Plivo's and no further (``offhook.api.windows``)."""
 
 
 def _nobody_registered(_username: str) -> None:
@@ -50,11 +53,16 @@ class Desk:
     live: LiveCalls
     recorder: Recorder
     archive: Archive
+    notify: Callable[[Notification], Awaitable[None]]
+    """Send something to a customer's server; it is kept on return."""
     clock: Clock
     ids: Ids
     settings: ApiSettings
     log_out: Callable[[str], None] = _nobody_registered
     """An endpoint, by its name, is registered nowhere any more: it was removed, or has another password."""
+    conferences: Conferences = field(default_factory=NoConferences)
+    multi_party_calls: MultiPartyCalls = field(default_factory=NoMultiPartyCalls)
+    streams: Streams = field(default_factory=NoStreams)
 
 
 class Meta(msgspec.Struct):
@@ -66,6 +74,12 @@ class Meta(msgspec.Struct):
     next: str | None
     """The next piece: a path with all filters."""
     previous: str | None
+
+
+class CountedMeta(Meta):
+    """Which piece of a list this is, where the total is called ``count`` as well."""
+
+    count: int
 
 
 class Done(msgspec.Struct):
@@ -162,13 +176,34 @@ class Context:
         except ApiError:
             raise invalid(name) from None
 
+    async def owner_of_call(self, call_uuid: str) -> str | None:
+        """Whose call it is, live or over; ``None``: there is none that this path reaches."""
+        live = self.desk.live.find(call_uuid)
+        if live is not None:
+            owner = live.auth_id
+        else:
+            record = await self.desk.store.record(call_uuid)
+            if record is None:
+                return None
+            owner = record.auth_id
+        return owner if await self.reaches(owner) else None
+
+    def list_path(self, ask: Paged, *resource: str, **place: object) -> str:
+        """The path of a piece of a list, with all filters that were given; ``place`` says which piece."""
+        known = {each.encode_name for each in msgspec.structs.fields(type(ask))} - {"limit", "offset", "cursor"}
+        filters = {name: str(value) for name, value in self.given.items() if name in known and value not in {None, ""}}
+        return self.uri(*resource) + "?" + urlencode({**filters, **place})
+
+    def counted_meta(self, ask: Paged, total: int, *resource: str) -> CountedMeta:
+        """Likewise, with ``count``."""
+        meta = self.meta(ask, total, *resource)
+        return CountedMeta(**msgspec.structs.asdict(meta), count=total)
+
     def meta(self, ask: Paged, total: int, *resource: str) -> Meta:
         """Where this piece of a list stands, and the paths of its neighbours."""
-        known = {each.encode_name for each in msgspec.structs.fields(type(ask))} - {"limit", "offset"}
-        filters = {name: str(value) for name, value in self.given.items() if name in known and value not in {None, ""}}
 
         def at(offset: int) -> str:
-            return self.uri(*resource) + "?" + urlencode({**filters, "limit": ask.limit, "offset": offset})
+            return self.list_path(ask, *resource, limit=ask.limit, offset=offset)
 
         following, preceding = ask.offset + ask.limit, max(0, ask.offset - ask.limit)
         return Meta(

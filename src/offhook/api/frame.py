@@ -11,11 +11,11 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from offhook.api import openapi
+from offhook.api import later, openapi
 from offhook.api.context import Context, Desk
 from offhook.api.errors import ApiError, busy, not_allowed, not_found
 from offhook.api.limits import RateLimit
-from offhook.api.reading import given, read
+from offhook.api.reading import Ask, given, read
 from offhook.api.recorded import RecordedFiles
 from offhook.api.resources import ROUTES
 from offhook.api.routes import Map, Place, Route
@@ -25,6 +25,7 @@ from offhook.store import StoreBusy
 
 log = logging.getLogger(__name__)
 
+BARE_PREFIX = "/v1/"
 PREFIX = "/v1/Account/"
 OPENAPI = "/v1/openapi.json"
 LARGEST_BODY = 256 * 1024
@@ -39,6 +40,7 @@ class Api:
     def __init__(self, desk: Desk, routes: Iterable[Route] = ROUTES) -> None:
         self._desk = desk
         self.map = Map(routes)
+        self._bare = Map(route for route in self.map.routes if route.without_account)
         self._limit = RateLimit(desk.settings.requests, desk.clock)
         self._described: bytes | None = None
         self.answered: Counter[tuple[str, ...]] = Counter()
@@ -50,23 +52,23 @@ class Api:
         """Serve it as a part of an application."""
         RecordedFiles(self._desk).mount(app)  # their paths lie among those of the API
         app.router.add_route("*", PREFIX + r"{rest:[\s\S]*}", self.handle)
+        for word in {route.segments[0] for route in self._bare.routes}:
+            app.router.add_route("*", BARE_PREFIX + word + r"/{rest:[\s\S]*}", self.handle)
         app.router.add_get(OPENAPI, self._openapi)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request. Every body is an object with an ``api_id`` of its own."""
         api_id = self._desk.ids.call_uuid()
-        # Neither one slash at the end nor two are a reason to redirect: that would make a POST a GET.
-        segments = [unquote(part, errors="replace") for part in request.rel_url.raw_path[len(PREFIX) :].rstrip("/").split("/")]
-        found = self.map.find(segments[1:])
+        auth_id, found = self._found(request.rel_url.raw_path)
         began = self._desk.clock.now()
-        answer = await self._attempt(request, segments[0], found, api_id, {"X-Request-Id": api_id})
+        answer = await self._attempt(request, auth_id, found, api_id, {"X-Request-Id": api_id})
         self._note(request, found, answer.status, api_id, self._desk.clock.now() - began)
         return answer
 
     async def _attempt(
         self,
         request: web.Request,
-        auth_id: str,
+        auth_id: str | None,
         found: tuple[Place, dict[str, str]] | None,
         api_id: str,
         headers: dict[str, str],
@@ -97,10 +99,18 @@ class Api:
             path = printable(request.path)
             log.log(level, "request %s: %s %s: %d in %.1f ms", api_id, method, path, status, 1000 * took_s)
 
+    def _found(self, raw_path: str) -> tuple[str | None, tuple[Place, dict[str, str]] | None]:
+        """The account of a path, if it has one, and what is at the rest of it."""
+        # Neither one slash at the end nor two are a reason to redirect: that would make a POST a GET.
+        if not raw_path.startswith(PREFIX):
+            return None, self._bare.find(_segments(raw_path[len(BARE_PREFIX) :]))
+        auth_id, *segments = _segments(raw_path[len(PREFIX) :])
+        return auth_id, self.map.find(segments)
+
     async def _answer(
         self,
         request: web.Request,
-        auth_id: str,
+        auth_id: str | None,
         found: tuple[Place, dict[str, str]] | None,
         api_id: str,
         headers: dict[str, str],
@@ -124,15 +134,34 @@ class Api:
             api_id=api_id,
         )
         asked = read(route.asks, {**parameters, **path}, blank_is_absent=request.method == "GET")
+        told_later = later.wanted(route.asks, parameters)
+        if told_later is not None:
+            result = await self._result(context, route, asked, api_id)
+            await self._desk.notify(later.notification(told_later, context, api_id, result))
+            return _json(later.STATUS, later.SPAWNED, api_id, headers)
         answer = await route.handler(context, asked)
         if route.status == 204:
             return web.Response(status=204, headers=headers)
         return _json(route.status, answer, api_id, headers)
 
+    async def _result(self, context: Context, route: Route, asked: Ask, api_id: str) -> bytes:
+        """What a request comes to, as the body that would have answered it; 204 says nothing but the ``api_id``."""
+        try:
+            return _body(await route.handler(context, asked), api_id)
+        except ApiError as error:
+            return _body({"error": error.text}, api_id)
+        except Exception:
+            log.exception("request %s, %s %s, met a defect of ours", api_id, route.method, route.path)
+            return _body({"error": "internal error"}, api_id)
+
     async def _openapi(self, _request: web.Request) -> web.Response:
         if self._described is None:
             self._described = msgspec.json.encode(openapi.document(self.map.routes))
         return web.Response(body=self._described, content_type="application/json")
+
+
+def _segments(raw_path: str) -> list[str]:
+    return [unquote(part, errors="replace") for part in raw_path.rstrip("/").split("/")]
 
 
 async def _parameters(request: web.Request) -> dict[str, Any]:
@@ -151,12 +180,15 @@ def _too_large() -> ApiError:
     return ApiError(413, f"the body is larger than {LARGEST_BODY // 1024} KiB")
 
 
-def _json(status: int, answer: msgspec.Struct | Mapping[str, Any], api_id: str, headers: Mapping[str, str]) -> web.Response:
+def _body(answer: msgspec.Struct | Mapping[str, Any], api_id: str) -> bytes:
     """The ``api_id`` goes in front of what the answer's own type says."""
     body = _ENCODE(answer)
     rest = b"}" if body == b"{}" else b"," + body[1:]
-    text = b'{"api_id":"' + api_id.encode() + b'"' + rest
-    return web.Response(status=status, body=text, content_type="application/json", headers=headers)
+    return b'{"api_id":"' + api_id.encode() + b'"' + rest
+
+
+def _json(status: int, answer: msgspec.Struct | Mapping[str, Any], api_id: str, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(status=status, body=_body(answer, api_id), content_type="application/json", headers=headers)
 
 
 def _refused(

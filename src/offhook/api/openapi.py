@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from offhook import __version__
-from offhook.api.routes import BASE, Route
+from offhook.api.later import STATUS, Later, Spawned, takes_callback
+from offhook.api.routes import BARE_BASE, BASE, Route
 
 _REFERENCE = "#/components/schemas/{name}"
 _OPEN = re.compile(r"\{(\w+)\}")
@@ -38,14 +39,17 @@ class Error(msgspec.Struct):
 def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole document."""
     routes = tuple(routes)
-    kinds: dict[type, None] = dict.fromkeys([Error])
+    kinds: dict[type, None] = dict.fromkeys([Error, Later, Spawned])
     for route in routes:
         kinds |= dict.fromkeys([route.asks, *(route.kinds if route.status != 204 else ())])
     _, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(BASE + route.path, {})[route.method.lower()] = _operation(route, components)
-    used = {name: schema for name, schema in components.items() if name not in {route.asks.__name__ for route in routes}}
+        paths.setdefault(BASE + route.path, {})[route.method.lower()] = _operation(route, BASE, components)
+        if route.without_account:
+            paths.setdefault(BARE_BASE + route.path, {})[route.method.lower()] = _operation(route, BARE_BASE, components)
+    asked = {Later.__name__, *(route.asks.__name__ for route in routes)}
+    used = {name: schema for name, schema in components.items() if name not in asked}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Offhook", "version": __version__, "description": "The voice API of an Offhook node."},
@@ -55,16 +59,18 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, base: str, components: dict[str, Any]) -> dict[str, Any]:
     asked = components[route.asks.__name__]
-    open_places = _OPEN.findall(BASE + route.path)
+    open_places = _OPEN.findall(base + route.path)
     fields = {name: schema for name, schema in asked.get("properties", {}).items() if name not in open_places}
+    if takes_callback(route.asks):
+        fields |= components[Later.__name__]["properties"]
     required = [name for name in asked.get("required", []) if name in fields]
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in open_places
     ]
     operation: dict[str, Any] = {
-        "operationId": f"{route.method.lower()}_" + "_".join(part.strip("{}") for part in route.segments or ("Account",)),
+        "operationId": _name(route, base),
         "summary": route.about,
         "tags": [route.segments[0] if route.segments else "Account"],
         "parameters": parameters,
@@ -80,13 +86,25 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
+def _name(route: Route, base: str) -> str:
+    words = [part.strip("{}") for part in route.segments or ("Account",)]
+    return "_".join([route.method.lower(), *words, *(["own"] if base == BARE_BASE else [])])
+
+
 def _responses(route: Route) -> dict[str, Any]:
     refusal = {"application/json": {"schema": {"$ref": _REFERENCE.format(name="Error")}}}
     responses: dict[str, Any] = {status: {"description": meaning, "content": refusal} for status, meaning in _MEANINGS.items()}
+    kinds: tuple[type, ...] = route.kinds
+    if takes_callback(route.asks):
+        kinds = (*kinds, Spawned) if route.status == STATUS else kinds
+        responses[str(STATUS)] = _answered("The result is sent to `callback_url`.", (Spawned,))
     if route.status == 204:
-        return {"204": {"description": "Done."}, **responses}
+        return {**responses, "204": {"description": "Done."}}
+    return {**responses, str(route.status): _answered("Done.", kinds)}
+
+
+def _answered(description: str, kinds: tuple[type, ...]) -> dict[str, Any]:
     named = {"type": "object", "properties": {"api_id": {"type": "string", "format": "uuid"}}, "required": ["api_id"]}
-    answers = [{"$ref": _REFERENCE.format(name=each.__name__)} for each in route.kinds]
+    answers = [{"$ref": _REFERENCE.format(name=each.__name__)} for each in kinds]
     schema = {"allOf": [named, answers[0] if len(answers) == 1 else {"anyOf": answers}]}
-    done = {"description": "Done.", "content": {"application/json": {"schema": schema}}}
-    return {str(route.status): done, **responses}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -18,6 +18,7 @@ A = TypeVar("A", bound="Ask")
 MOST_PARAMETERS = 200
 _PLACE = re.compile(r"\$\.(\w+)")
 _ABSENT = re.compile(r"missing required field `(\w+)`")
+_OUT_OF_RANGE = re.compile("`(int|float)` [<>]?")
 _JSON = msgspec.json.Decoder()
 
 Url = Annotated[str, msgspec.Meta(pattern=r"^([hH][tT][tT][pP][sS]?://\S+)?$", max_length=2048)]
@@ -115,23 +116,37 @@ def _bare(kind: Any) -> Any:
     if isinstance(kind, msgspec.inspect.Metadata):
         return _bare(kind.type)
     if isinstance(kind, msgspec.inspect.UnionType):
-        return next(_bare(each) for each in kind.types if not isinstance(each, msgspec.inspect.NoneType))
+        kinds = [_bare(each) for each in kind.types if not isinstance(each, msgspec.inspect.NoneType)]
+        # What may be a text stays one.
+        return next((each for each in kinds if isinstance(each, msgspec.inspect.StrType)), kinds[0])
     return kind
 
 
 def _eased(name: str, value: Any, kind: Any) -> Any:
     """What clients send otherwise than documented: numbers for texts, lists of one, words in another case."""
+    if isinstance(kind, msgspec.inspect.ListType):
+        return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, str) and "\0" in value:
         raise invalid(name)
     if isinstance(kind, msgspec.inspect.StrType) and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, str) and isinstance(kind, msgspec.inspect.StructType):
+        return _of_text(name, value)
     if isinstance(value, str) and not isinstance(kind, msgspec.inspect.StrType):
         value = value.strip()
         if isinstance(kind, msgspec.inspect.LiteralType):
             return next((each for each in kind.values if str(each).lower() == value.lower()), value)
     return value
+
+
+def _of_text(name: str, text: str) -> Any:
+    """An object in a form or a query is JSON."""
+    try:
+        return _JSON.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise invalid(name) from None
 
 
 def _refusal(told: str, taken: Given, fields: Mapping[str, Any]) -> ApiError:
@@ -143,6 +158,11 @@ def _refusal(told: str, taken: Given, fields: Mapping[str, Any]) -> ApiError:
     kind = fields.get(name)
     if isinstance(kind, msgspec.inspect.StrType) and kind.min_length == 1 and taken.get(name) == "":
         return missing(name)
-    if isinstance(kind, msgspec.inspect.IntType) and kind.ge is not None and kind.le is not None and ("`int` " in told):
+    if (
+        isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.FloatType)
+        and kind.ge is not None
+        and kind.le is not None
+        and _OUT_OF_RANGE.search(told)
+    ):
         return ApiError(400, f"{name} should be between {kind.ge} and {kind.le}")
     return invalid(name)

@@ -13,6 +13,8 @@ from offhook.api.context import Context
 from offhook.api.reading import Ask
 
 BASE = "/v1/Account/{auth_id}/"
+BARE_BASE = "/v1/"
+"""Of the few routes that are found without an account too: that of the credentials is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,10 @@ class Route:
     status: int = 200
     is_list: bool = False
     """Errors have an empty ``objects``: the SDK reads that before it looks at the status."""
+    also: tuple[str, ...] = ()
+    """Other paths that are taken for this one, and not told: words that clients use for each other."""
+    without_account: bool = False
+    """Found behind ``/v1/`` as well."""
 
     @property
     def about(self) -> str:
@@ -44,7 +50,11 @@ class Route:
     @property
     def segments(self) -> tuple[str, ...]:
         """The path, cut at its slashes."""
-        return tuple(part for part in self.path.split("/") if part)
+        return _cut(self.path)
+
+
+def _cut(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split("/") if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +85,11 @@ class Map:
         self.routes = tuple(routes)
         places: dict[tuple[str, ...], Place] = {}
         for route in self.routes:
-            place = places.setdefault(route.segments, Place(route.segments, {}))
-            if route.method in place.methods:
-                raise ValueError(f"two routes for {route.method} {route.path}")
-            place.methods[route.method] = route
+            for path in (route.path, *route.also):
+                place = places.setdefault(_cut(path), Place(_cut(path), {}))
+                if route.method in place.methods:
+                    raise ValueError(f"two routes for {route.method} {path}")
+                place.methods[route.method] = route
         self._by_length: dict[int, list[Place]] = {}
         # Fixed words are looked for before open places.
         for place in sorted(places.values(), key=lambda each: [part.startswith("{") for part in each.segments]):

@@ -89,7 +89,9 @@ def show_call(
         raise SettingsError(f"there is no call {printable(call_uuid)}; 'offhook calls list' shows them")
     if as_json:
         record = asdict(call.record) if call.record else None
-        print(json.dumps({"record": record, "timeline": [asdict(row) for row in call.rows]}, default=str))
+        feedback = with_store(lambda store: store.feedback.of(call_uuid), config, data)
+        told = {"record": record, "timeline": [asdict(row) for row in call.rows]}
+        print(json.dumps({**told, "feedback": asdict(feedback) if feedback else None}, default=str))
     elif lines:
         _list(call)
     elif svg is not None:

@@ -63,6 +63,7 @@ class AttemptLog:
             method=this.method,
             created_at=this.created_at,
             parameters=None if error is None else this.parameters,
+            body=None if error is None else this.body,
             log=tuple(self._log),
         )
 

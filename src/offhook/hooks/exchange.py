@@ -34,6 +34,8 @@ class Wish:
     nonce: Callable[[], str]
     tokens: Tokens | None = None
     sign_v1: bool = False
+    json: str | None = None
+    """The body of a ``POST``, instead of the parameters."""
     extra_headers: tuple[tuple[str, str], ...] = ()
     limit: int | None = None
     """Octets of the reply's body that are wanted."""
@@ -54,6 +56,7 @@ class Wish:
             tokens=self.tokens,
             nonce=self.nonce(),
             sign_v1=self.sign_v1,
+            json=self.json,
         )
         return Outgoing(outgoing.method, outgoing.url, outgoing.headers + self.extra_headers, outgoing.body)
 

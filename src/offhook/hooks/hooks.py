@@ -330,6 +330,7 @@ class Hooks:
                 log.observe,
                 xml=False,
             )
+            wish.json = notification.body
             success = await exchange(wish, self._open_transport(), self._clock)
             status = success.answer.status
         except HookFailed as failure:

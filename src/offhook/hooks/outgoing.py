@@ -50,6 +50,7 @@ def compose(
     tokens: Tokens | None,
     nonce: str,
     sign_v1: bool = False,
+    json: str | None = None,
 ) -> Outgoing:
     """Make the request.
 
@@ -61,12 +62,19 @@ def compose(
         tokens: who signs; ``None``: nobody, as for audio files.
         nonce: of the signature, new each time.
         sign_v1: whether the historical signature is added.
+        json: the body of a ``POST``, instead of a form: its signature covers the URL alone, as validators that are given no
+            parameters expect.
     """
     url, body = target.url, None
+    if json is not None:
+        parameters = {}
     headers = [("Host", target.authority), ("User-Agent", user_agent), ("Accept", "*/*")]
     if method == "GET" and parameters:
         own = parse_qsl(target.query, keep_blank_values=True, errors="replace")
         url = f"{target.scheme}://{target.authority}{target.path}?{form([*own, *parameters.items()])}"
+    elif method == "POST" and json is not None:
+        body = json.encode("utf-8")
+        headers.append(("Content-Type", "application/json"))
     elif method == "POST":
         body = form(parameters.items()).encode("ascii")
         headers.append(("Content-Type", "application/x-www-form-urlencoded"))

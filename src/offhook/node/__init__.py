@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from offhook import __version__, causes
@@ -25,6 +26,7 @@ from offhook.node.live_calls import NodeCalls
 from offhook.node.neighbours import Neighbours
 from offhook.node.reception import Reception
 from offhook.node.recordings import Recordings, kept
+from offhook.node.retention import remove_old_calls
 from offhook.node.telephony import Telephony
 from offhook.records import Application
 from offhook.settings import Settings
@@ -108,7 +110,7 @@ async def running(
     async with AsyncExitStack() as opened:
         store, account, is_new = await _store(settings, clock, opened)
         # No task group, as `beside` is one: what cannot be started is to be raised as it is.
-        opened.push_async_callback(_stopped, asyncio.create_task(_refresh_tokens(store), name="tokens"))
+        opened.push_async_callback(_stopped, asyncio.create_task(_housework(settings, store, clock), name="housework"))
         counted = CallFigures()
         timelines = Timelines(store, clock, [*sinks, counted.take])
         hooks = _hooks(settings, store, clock, ids, timelines)
@@ -149,7 +151,7 @@ async def running(
         )
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = _stack(settings, telephony, reception, tls, clock, ids)
-        api = _api(settings, store, NodeCalls(service, departures, clock), recordings, telephony, clock, ids)
+        api = _api(settings, store, NodeCalls(service, departures, clock), recordings, telephony, hooks, clock, ids)
         figures = NodeFigures(
             calls=counted,
             store=store,
@@ -211,6 +213,14 @@ def _alone_in(folder: Path) -> Iterator[None]:
                 f"another node runs on the data folder {folder}; stop it, or set OFFHOOK_DATA to another one"
             ) from None
         yield
+
+
+async def _housework(settings: Settings, store: Store, clock: Clock) -> None:
+    """What is done beside the calls, for as long as the node runs."""
+    works = [_refresh_tokens(store)]
+    if settings.keep_calls_days:
+        works.append(remove_old_calls(store, clock, timedelta(days=settings.keep_calls_days)))
+    await asyncio.gather(*works)
 
 
 async def _refresh_tokens(store: Store) -> None:
@@ -296,7 +306,14 @@ def _https(settings: Settings, tls: Tls) -> ssl.SSLContext | None:
 
 
 def _api(
-    settings: Settings, store: Store, live: LiveCalls, recordings: Recordings, telephony: Telephony, clock: Clock, ids: Ids
+    settings: Settings,
+    store: Store,
+    live: LiveCalls,
+    recordings: Recordings,
+    telephony: Telephony,
+    hooks: Hooks,
+    clock: Clock,
+    ids: Ids,
 ) -> Api:
     told = ApiSettings(
         sip_realm=settings.sip_realm,
@@ -305,6 +322,7 @@ def _api(
         requests=settings.api_requests,
         endpoint_suffix=settings.endpoint_suffix,
         protect_recordings=settings.protect_recordings,
+        windows=settings.api_windows,
     )
     desk = Desk(
         store=store,
@@ -312,6 +330,7 @@ def _api(
         live=live,
         recorder=recordings.recorder,
         archive=recordings.archive,
+        notify=hooks.notify,
         clock=clock,
         ids=ids,
         settings=told,

@@ -9,6 +9,7 @@ from offhook.store.notices import CannotRetry, Notice, State
 from offhook.store.numbers import NumberTaken, country_of, digits_of
 from offhook.store.paging import Page
 from offhook.store.patience import StoreBusy
+from offhook.store.places import Place
 from offhook.store.recordings import RecordingFilter, RecordingShelf
 from offhook.store.shelf import OutboxShelf
 from offhook.store.store import Account, Number, Store
@@ -24,6 +25,7 @@ __all__ = [
     "NumberTaken",
     "OutboxShelf",
     "Page",
+    "Place",
     "RecordingFilter",
     "RecordingShelf",
     "State",

@@ -14,6 +14,7 @@ from offhook.records import CallRecord, number_key
 from offhook.store import tables
 from offhook.store.database import Database
 from offhook.store.paging import Page
+from offhook.store.places import Place, order
 from offhook.store.rows import utc, value_of
 
 MOST_COUNTED = 1_000
@@ -57,26 +58,40 @@ class History:
         self._counted: dict[tuple[str, CallFilter], tuple[int, int]] = {}
         """The last row that was counted, and how many there were; of the thread that browses."""
 
-    async def calls(self, auth_id: str, wanted: CallFilter, *, limit: int, offset: int) -> Page[CallRecord]:
+    async def calls(
+        self, auth_id: str, wanted: CallFilter, *, limit: int, offset: int, place: Place | None = None
+    ) -> Page[CallRecord]:
         """Records of an account, the newest first; those that end together are in the order of their UUIDs.
 
         Which ones a page has is found in the index ``ix_call_records_listed`` alone; only those are read. Where the database can
-        say what has come since, a total is counted once and kept up: records are added, never changed or removed.
+        say what has come since, a total is counted once and kept up: records are never changed, and ``forget`` follows a removal.
+
+        Args:
+            place: the page begins (or, towards newer ones, ends) there, instead of at an offset from the newest.
         """
 
         def read(connection: Connection) -> Page[CallRecord]:
             conditions = self._conditions(connection, auth_id, wanted)
             total = self._known_total(connection, auth_id, wanted, conditions)
-            if total is None:
+            if place is not None:
+                total = _count(connection, conditions) if total is None else total
+                found = _identities(connection, [*conditions, place.beyond], limit + 1, 0, place)
+            elif total is None:
                 found = _identities(connection, conditions, limit + AHEAD, offset)
                 total = _end_of(found, limit + AHEAD, offset)
                 total = _count(connection, conditions) if total is None else total
             else:  # The last ones are found without looking for more behind them.
                 found = _identities(connection, conditions, min(limit, total - offset), offset)
             self._remember(connection, auth_id, wanted, total)
-            return Page(_records(connection, found[:limit]), total)
+            more = offset + limit < total if place is None else len(found) > limit
+            shown = found[:limit] if place is None or not place.newer else found[:limit][::-1]
+            return Page(_records(connection, shown), total, more)
 
         return await self._database.browse(read)
+
+    async def forget(self) -> None:
+        """Count anew: records have been removed."""
+        await self._database.browse(lambda _connection: self._counted.clear())
 
     def _conditions(self, connection: Connection, auth_id: str, wanted: CallFilter) -> list[Any]:
         """What the records have to be; put so that they are found by the index that is best for them."""
@@ -116,11 +131,12 @@ class History:
         self._counted[auth_id, wanted] = _newest(connection, written), total  # of one moment: it is one transaction
 
 
-def _identities(connection: Connection, conditions: Sequence[Any], limit: int, offset: int) -> list[str]:
+def _identities(
+    connection: Connection, conditions: Sequence[Any], limit: int, offset: int, place: Place | None = None
+) -> list[str]:
     if limit <= 0:
         return []
-    columns = tables.call_records.c
-    query = select(columns.call_uuid).where(*conditions).order_by(columns.end_time.desc(), columns.call_uuid.desc())
+    query = select(tables.call_records.c.call_uuid).where(*conditions).order_by(*order(place))
     return list(connection.execute(query.limit(limit).offset(offset)).scalars())
 
 

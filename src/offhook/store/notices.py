@@ -55,6 +55,8 @@ class Notice:
     parameters: Mapping[str, str] | None
     """``None`` once it is delivered."""
     log: tuple[Attempt, ...]
+    body: str | None = None
+    """Sent instead of the parameters; ``None`` once it is delivered."""
 
 
 class CannotRetry(OffhookError):
@@ -146,7 +148,7 @@ class Notices:
 
     def _put_back(self, connection: Connection, ids: Sequence[str], rows: Mapping[str, Any]) -> None:
         now = utc(self._clock.wall())
-        names = ("auth_id", "call_uuid", "purpose", "url", "method", "parameters", "created_at", "log")
+        names = ("auth_id", "call_uuid", "purpose", "url", "method", "parameters", "body", "created_at", "log")
         values = [{"id": each, "rounds": 0, "asked_at": now, **{name: rows[each][name] for name in names}} for each in ids]
         if values:
             connection.execute(insert(tables.outbox), values)
@@ -178,6 +180,7 @@ def _pending(row: Mapping[Any, Any]) -> Notice:
         due_at=found.due_at,
         parameters=found.parameters,
         log=found.log,
+        body=found.body,
     )
 
 
@@ -199,4 +202,5 @@ def _finished(row: Mapping[Any, Any]) -> Notice:
         due_at=None,
         parameters=found.parameters,
         log=found.log,
+        body=found.body,
     )

@@ -21,6 +21,8 @@ class Page(Generic[T]):
     items: list[T]
     total: int
     """Of the whole list."""
+    more: bool = False
+    """Whether records follow on the side that was read towards; of lists that have places."""
 
 
 async def page(

@@ -20,12 +20,14 @@ from offhook.store.backend import StoreError
 from offhook.store.batch import Heartbeat
 from offhook.store.catalogue import Catalogue
 from offhook.store.database import Database, backend_of, reason
+from offhook.store.feedback import FeedbackShelf
 from offhook.store.history import History
 from offhook.store.migrate import migrate
 from offhook.store.nodes import Nodes
 from offhook.store.notices import Notices
 from offhook.store.numbers import Numbers, digits_of
 from offhook.store.recordings import RecordingShelf
+from offhook.store.retention import Retention
 from offhook.store.rows import row_of, utc, value_of
 from offhook.store.shelf import OutboxShelf
 from offhook.store.telephony import TelephonyShelf
@@ -82,6 +84,10 @@ class Store:
         """What is known of recordings; their files are the business of an ``Archive``."""
         self.nodes = Nodes(database, node)
         """Who else uses the database."""
+        self.feedback = FeedbackShelf(database)
+        """What people thought of calls."""
+        self.retention = Retention(database, self.history)
+        """Removes what is old."""
 
     @classmethod
     async def open(cls, where: Path | str, *, clock: Clock, node: str = "") -> Store:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-HEAD = "0008"
+HEAD = "0009"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -198,6 +198,7 @@ outbox = Table(
     Column("log", JSON, nullable=False),
     Column("asked_at", DateTime, index=True),
     Column("node", String(36), nullable=False, default=""),
+    Column("body", Text),
 )
 
 deliveries = Table(
@@ -216,6 +217,7 @@ deliveries = Table(
     Column("method", String(4), nullable=False, default=""),
     Column("created_at", DateTime),
     Column("parameters", JSON(none_as_null=True)),
+    Column("body", Text),
     Column("log", JSON, nullable=False),
 )
 
@@ -249,6 +251,17 @@ recordings = Table(
     Column("node", String(36), nullable=False, default=""),
     Index("ix_recordings_account_added", "auth_id", "added_at"),
     Index("ix_recordings_call", "call_uuid"),
+)
+
+call_feedback = Table(
+    "call_feedback",
+    metadata,
+    Column("call_uuid", String(36), primary_key=True),
+    Column("auth_id", String(20), nullable=False),
+    Column("rating", Float, nullable=False),
+    Column("issues", JSON, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("given_at", DateTime, nullable=False),
 )
 
 sip_endpoints = Table(

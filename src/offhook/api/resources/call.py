@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Annotated, Literal
 
 import msgspec
 
+from offhook.api import cursors
 from offhook.api.context import Context, Meta, Nothing
 from offhook.api.errors import not_found
-from offhook.api.forms import NO_MONEY, asked_moment, bare_moment, moment, zone_of
+from offhook.api.forms import NO_MONEY, bare_moment, moment, zone_of
 from offhook.api.live import RunningCall
 from offhook.api.reading import Ask, Line, Paged
 from offhook.api.routes import Route
+from offhook.api.windows import bounds, is_kept, windowed
 from offhook.records import CallRecord
 from offhook.store import CallFilter
 
@@ -86,6 +88,7 @@ class ListCalls(Paged):
     """Which calls are wanted. ``status`` asks for those that run or wait instead of records."""
 
     status: Status | None = None
+    cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     subaccount: Line | None = None
     call_direction: Literal["inbound", "outbound"] | None = None
     from_number: Line | None = None
@@ -118,9 +121,11 @@ async def list_(context: Context, ask: ListCalls) -> CallList | LiveCallList:
     if ask.status is not None:
         running = context.desk.live.running(owner)
         return LiveCallList([each.call_uuid for each in running if _is(each, ask.status) and _wanted(each, ask)])
-    found = await context.desk.store.history.calls(owner, _filter(ask), limit=ask.limit, offset=ask.offset)
+    cursor = cursors.Cursor.read(ask.cursor) if ask.cursor else None
+    offset, place = (ask.offset, None) if cursor is None else (0, cursor.place)
+    found = await context.desk.store.history.calls(owner, _filter(context, ask), limit=ask.limit, offset=offset, place=place)
     zone = zone_of(context.account.timezone)
-    return CallList(context.meta(ask, found.total, "Call"), [_shown(context, each, zone) for each in found.items])
+    return CallList(cursors.meta(context, ask, cursor, found, "Call"), [_shown(context, each, zone) for each in found.items])
 
 
 async def get(context: Context, ask: GetCall) -> Call | LiveCall:
@@ -132,7 +137,7 @@ async def get(context: Context, ask: GetCall) -> Call | LiveCall:
             raise not_found("call")
         return _live(running)
     record = await context.desk.store.record(call_uuid)
-    if record is None or not await context.reaches(record.auth_id):
+    if record is None or not await context.reaches(record.auth_id) or not _is_kept(context, record):
         raise not_found("call")
     return _shown(context, record, zone_of(context.account.timezone))
 
@@ -168,7 +173,14 @@ def _begins(number: str, wanted: str) -> bool:
     return number.lstrip("+").lower().startswith(wanted.lstrip("+").lower())
 
 
-def _filter(ask: ListCalls) -> CallFilter:
+def _is_kept(context: Context, record: CallRecord) -> bool:
+    return not context.desk.settings.windows or is_kept(record.end_time, context.desk.clock.wall())
+
+
+def _filter(context: Context, ask: ListCalls) -> CallFilter:
+    ended = bounds(ask, "end_time")
+    if context.desk.settings.windows:
+        ended = windowed("end_time", ended, context.desk.clock.wall())
     return CallFilter(
         direction=ask.call_direction,
         from_number=ask.from_number,
@@ -177,21 +189,9 @@ def _filter(ask: ListCalls) -> CallFilter:
         hangup_cause_code=ask.hangup_cause_code,
         hangup_source=ask.hangup_source,
         stir_verification=ask.stir_verification,
-        ended=tuple(_ended(ask)),
+        ended=ended,
         lasted=tuple(_lasted(ask)),
     )
-
-
-def _ended(ask: ListCalls) -> Iterator[tuple[str, datetime]]:
-    """An equal time is any within what was named: the minute, the second."""
-    if ask.end_time is not None:
-        begins, lasts = asked_moment("end_time", ask.end_time)
-        yield "gte", begins
-        yield "lt", begins + lasts
-    for how in ("gt", "gte", "lt", "lte"):
-        text = getattr(ask, f"end_time__{how}")
-        if text is not None:
-            yield how, asked_moment(f"end_time__{how}", text)[0]
 
 
 def _lasted(ask: ListCalls) -> Iterator[tuple[str, int]]:

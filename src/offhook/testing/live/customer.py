@@ -37,6 +37,7 @@ class Seen:
     """All of it, as the request asks for it: what is signed."""
     form: Mapping[str, str] = field(default_factory=dict)
     """Of a POST, decoded."""
+    body: bytes = b""
 
     def __getitem__(self, name: str) -> str:
         return self.parameters[name]
@@ -88,9 +89,11 @@ class Customer:
         self.port = self._runner.addresses[0][1]
 
     async def _answer(self, request: web.Request) -> web.Response:
+        body = await request.read()
         form = {name: str(value) for name, value in (await request.post()).items()}
         url = f"http://{request.headers['Host']}{request.raw_path}"
-        seen = Seen(request.path, request.method, dict(request.query) | form, dict(request.headers), time.monotonic(), url, form)
+        parameters = dict(request.query) | form
+        seen = Seen(request.path, request.method, parameters, dict(request.headers), time.monotonic(), url, form, body)
         if seen.parameters.get("CallUUID") not in self._earlier:
             self.seen.append(seen)
         script = self._replies.get(request.path)
@@ -98,9 +101,9 @@ class Customer:
         if not isinstance(reply, Reply):
             reply = reply(seen)
         await asyncio.sleep(reply.delay_s)
-        body = reply.body.encode() if isinstance(reply.body, str) else reply.body
+        said = reply.body.encode() if isinstance(reply.body, str) else reply.body
         headers = dict(reply.headers) | ({"Content-Type": reply.content_type} if reply.content_type else {})
-        return web.Response(body=body, status=reply.status, headers=headers)
+        return web.Response(body=said, status=reply.status, headers=headers)
 
     def says(self, path: str, *replies: Reply | Callable[[Seen], Reply]) -> None:
         """Answer requests of a path with these, one after another; the last one stays."""
