@@ -112,6 +112,20 @@ async def test_the_fallback_request_says_it_too(world: World) -> None:
 
 
 @in_world()
+async def test_what_a_crash_leaves_behind_knows_of_the_machine(world: World) -> None:
+    world.serve('<Wait length="60" silence="true"/>')
+    call = Placed(world, machine)
+    await world.sleep(2)
+    assert "Machine" not in world.ledger.live[call.uuid].parameters
+    await world.sleep(5)
+    [left] = await world.ledger.leftovers()
+    assert (left.parameters["Machine"], left.parameters["CallUUID"]) == ("true", call.uuid)
+    assert left.answered_at is not None
+    await call.over()
+    assert await world.ledger.leftovers() == []
+
+
+@in_world()
 async def test_a_machine_is_hung_up_on_and_never_hears_a_document(world: World) -> None:
     world.serve("<Speak>Hello you</Speak>")
     call = Placed(world, machine, hangup=True)

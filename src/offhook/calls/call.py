@@ -192,9 +192,10 @@ class Call:
         return {**self._standard, "CallStatus": self.status.value, **more}
 
     def say_always(self, facts: Mapping[str, str]) -> None:
-        """Let all requests from now on carry this too, the hangup request among them."""
+        """Let all requests from now on carry this too, the hangup request among them, also after a crash."""
         self._standard.update(facts)
         self.live = replace(self.live, parameters={**self.live.parameters, **facts})
+        self.tools.records.begin(self.live)
 
     def timeline_of(self, leg_uuid: str) -> Timeline:
         """A timeline for a B leg of this call."""
