@@ -1,7 +1,7 @@
 # make demo   set everything up and make a real call: seen, heard, recorded
 # make test   set everything up and run the whole suite
 # make lint   style, types and the rules between the rooms
-# make load   1,000 calls one after another and 200 at once, with sipp; 200 while the media engine is killed; an hour of drifting clocks
+# make load   1,000 calls one after another and 200 at once, with sipp; 200 while the media engine is killed; 50 while the node is; an hour of drifting clocks
 # make bench  the media plane against its floor
 # make lock   lock the dependencies anew (needs uv)
 
@@ -33,7 +33,8 @@ lint: $(VENV)/all.stamp
 	$(BIN)/lint-imports
 
 load: $(VENV)/all.stamp
-	OFFHOOK_LOAD=full $(BIN)/pytest tests/load tests/calls/test_dial_races.py tests/interop/test_dial_targets.py
+	OFFHOOK_LOAD=full $(BIN)/pytest tests/load tests/calls/test_dial_races.py tests/interop/test_dial_targets.py \
+		tests/interop/test_kills.py
 
 bench: $(VENV)/demo.stamp
 	$(BIN)/offhook bench media --scenario all --legs 500,1000

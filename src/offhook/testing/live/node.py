@@ -30,8 +30,10 @@ LOOPBACK = "127.0.0.1"
 T = TypeVar("T")
 _FIRST_RTP_PORT, _RTP_PORTS, _BLOCKS = 16_384, 1_200, 13
 """All of them lie under 32768: from there on the system picks ports for others, this node's own SIP port among them."""
+_FIRST_PORT, _PORTS = 10_000, 3_000
 _IDLE_CONNECTIONS = 4
 _blocks = itertools.count(os.getpid())
+_ports = itertools.count(os.getpid() * 17)
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,13 @@ class Holdings:
 
 
 def free_port() -> int:
-    """A port that is free for UDP and TCP now."""
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind((LOOPBACK, 0))
-            port: int = udp.getsockname()[1]
-            with suppress(OSError):
-                tcp.bind((LOOPBACK, port))
-                return port
+    """A port that is free for UDP and TCP now, and that the system gives to nobody by itself; no two calls get the same."""
+    for _ in range(_PORTS):
+        port = _FIRST_PORT + next(_ports) % _PORTS
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp, suppress(OSError):
+            udp.bind((LOOPBACK, port))
+            tcp.bind((LOOPBACK, port))
+            return port
     raise RuntimeError("no free port")
 
 
