@@ -30,10 +30,10 @@ LOOPBACK = "127.0.0.1"
 T = TypeVar("T")
 _FIRST_RTP_PORT, _RTP_PORTS, _BLOCKS = 16_384, 1_200, 13
 """All of them lie under 32768: from there on the system picks ports for others, this node's own SIP port among them."""
-_FIRST_PORT, _PORTS = 10_000, 3_000
+_FIRST_PORT, _PORTS = 10_000, 2_500
 _IDLE_CONNECTIONS = 4
 _blocks = itertools.count(os.getpid())
-_ports = itertools.count(os.getpid() * 17)
+_ports = itertools.count(os.getpid() * 997)
 
 
 @dataclass(frozen=True)
