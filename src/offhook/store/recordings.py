@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, delete, insert, or_, select, update
+from sqlalchemy import Column, Connection, delete, func, insert, or_, select, update
 
 from offhook.records import Notification, Recording
 from offhook.store import tables
 from offhook.store.database import Database
-from offhook.store.paging import Page, one, page
+from offhook.store.paging import Page, one
 from offhook.store.rows import row_of, storable, utc, value_of
 from offhook.store.writer import Writer
 
@@ -83,9 +83,23 @@ class RecordingShelf:
 
     async def of_account(self, auth_id: str, wanted: RecordingFilter, *, limit: int, offset: int) -> Page[Recording]:
         """Those of an account that are complete, the newest first."""
-        conditions = [_COLUMNS.auth_id == auth_id, _COLUMNS.complete, *_conditions(wanted)]
-        order = _COLUMNS.added_at.desc(), _COLUMNS.recording_id
-        return await page(self._database, Recording, tables.recordings, conditions, order, limit, offset)
+        # Those of one call are few, and found by the index of calls; the others by that of lists.
+        owner = self._database.backend.unindexed(_COLUMNS.auth_id) if wanted.call_uuid is not None else _COLUMNS.auth_id
+        conditions = [owner == auth_id, _COLUMNS.complete.is_(True), *_conditions(wanted)]
+        newest_first = _COLUMNS.added_at.desc(), _COLUMNS.recording_id.desc()
+        chosen = select(_COLUMNS.recording_id).where(*conditions).order_by(*newest_first).limit(limit).offset(offset)
+        count = select(func.count()).select_from(tables.recordings).where(*conditions)
+
+        def read(connection: Connection) -> Page[Recording]:
+            identities = connection.execute(chosen).scalars().all()
+            rows = connection.execute(select(tables.recordings).where(_COLUMNS.recording_id.in_(identities))).mappings()
+            found = {row["recording_id"]: value_of(Recording, row) for row in rows}
+            # A piece that is not full is the last one: nothing has to be counted.
+            known = offset + len(identities) if len(identities) < limit and (identities or not offset) else None
+            total: int = connection.execute(count).scalar_one() if known is None else known
+            return Page([found[each] for each in identities], total)
+
+        return await self._database.browse(read)
 
     async def running(self) -> list[Recording]:
         """Those that are not complete: of the last run, where the node has just begun."""

@@ -249,7 +249,12 @@ recordings = Table(
     Column("transcription_url", Text),
     Column("transcription_method", String(4), nullable=False),
     Column("node", String(36), nullable=False, default=""),
-    Index("ix_recordings_account_added", "auth_id", "added_at"),
+    # All that lists are filtered by: which rows a page has is found in it alone.
+    Index(
+        "ix_recordings_listed",
+        *("auth_id", "complete", "added_at", "recording_id", "call_uuid", "from_number", "to_number"),
+        *("conference_name", "conference_uuid", "mpc_name", "mpc_uuid"),
+    ),
     Index("ix_recordings_call", "call_uuid"),
 )
 

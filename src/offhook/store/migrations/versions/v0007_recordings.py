@@ -10,6 +10,11 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+_LISTED = (
+    *("auth_id", "complete", "added_at", "recording_id", "call_uuid", "from_number", "to_number"),
+    *("conference_name", "conference_uuid", "mpc_name", "mpc_uuid"),
+)
+
 
 def upgrade() -> None:
     """Add the table."""
@@ -41,7 +46,7 @@ def upgrade() -> None:
         sa.Column("transcription_method", sa.String(4), nullable=False),
         sa.PrimaryKeyConstraint("recording_id", name="pk_recordings"),
     )
-    op.create_index("ix_recordings_account_added", "recordings", ["auth_id", "added_at"])
+    op.create_index("ix_recordings_listed", "recordings", list(_LISTED))
     op.create_index("ix_recordings_call", "recordings", ["call_uuid"])
 
 
