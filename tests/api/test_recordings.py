@@ -9,6 +9,7 @@ import time
 import urllib.parse
 import wave
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ import plivo
 import pytest
 from plivo import exceptions
 
-from offhook.clock import Clock
-from offhook.store import Store, known_node_id
-from offhook.testing.live import Customer, Desk, NodeProcess, Reply, a_desk, database_in, document, say, starts_to_hear, tone_wav
+from offhook.ids import Ids
+from offhook.records import Recording
+from offhook.store import Store
+from offhook.testing.live import Customer, Desk, NodeProcess, Reply, a_desk, document, say, starts_to_hear, tone_wav
 
 from .conftest import MAIN, TOKEN, Raw, plivo_here
 
@@ -273,6 +275,50 @@ def test_recordings_are_listed_found_and_removed(
     assert raw.ask("GET", urllib.parse.urlsplit(kept.recording_url).path).status == 404
 
 
+def test_a_long_list_is_walked_while_recordings_come(
+    client: plivo.RestClient, subaccount: Callable[[], plivo.RestClient], node: NodeProcess
+) -> None:
+    tenant = subaccount()
+    began = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    some = [_kept(tenant.session.auth[0], began + timedelta(minutes=at // 2)) for at in range(45)]
+    asyncio.run(node._with_store(lambda store: _add(store, some[:44])))
+    expected = [
+        each.recording_id for each in sorted(some[:44], key=lambda each: (each.added_at, each.recording_id), reverse=True)
+    ]
+    assert [each.recording_id for each in tenant.recordings] == expected
+    first = Raw(node.http_port, *tenant.session.auth).ask("GET", "Recording/?limit=20").body
+    asyncio.run(node._with_store(lambda store: _add(store, some[44:])))
+    second = Raw(node.http_port, *tenant.session.auth).ask("GET", first["meta"]["next"]).body
+    assert [each["recording_id"] for each in second["objects"]] == expected[20:40]
+    assert (second["meta"]["total_count"], second["meta"]["offset"]) == (45, 20)
+    assert [each.recording_id for each in client.recordings.list(subaccount=tenant.session.auth[0], limit=1)] == [
+        some[44].recording_id
+    ]
+
+
+def _kept(auth_id: str, at: datetime) -> Recording:
+    """A recording without a file."""
+    ids = Ids()
+    return Recording(
+        recording_id=ids.call_uuid(),
+        auth_id=auth_id,
+        call_uuid=ids.call_uuid(),
+        from_number="14155550100",
+        to_number=NUMBER,
+        file_format="mp3",
+        channels=2,
+        folder=auth_id,
+        started_at=at,
+        added_at=at,
+        complete=True,
+    )
+
+
+async def _add(store: Store, recordings: list[Recording]) -> None:
+    for each in recordings:
+        await store.recordings.add(each)
+
+
 def test_a_file_is_given_whole_or_in_pieces(
     client: plivo.RestClient, call_it: Callable[..., str], tmp_path: Path, raw: Raw, node: NodeProcess
 ) -> None:
@@ -364,18 +410,18 @@ def test_of_recordings_that_ran_when_the_node_was_killed_nothing_is_lost(
         assert "2 recording(s) ran when the last node died" in again.log.read_text()
     finally:
         assert again.stop() == 0
-    assert asyncio.run(_left(again.data)) == ([], [])
+    assert asyncio.run(_left(again)) == ([], [])
     paths = [each.path for each in customer.seen if each.path in {"/recorded", "/hangup"}]
     assert paths == ["/recorded", "/recorded", "/hangup"]
 
 
-async def _left(data: Path) -> tuple[list[Any], list[Any]]:
+async def _left(node: NodeProcess) -> tuple[list[Any], list[Any]]:
     """What a stopped node still would have to complete, and to tell."""
-    store = await Store.open(database_in(data), clock=Clock(), node=known_node_id(data))
-    try:
+
+    async def look(store: Store) -> tuple[list[Any], list[Any]]:
         return await store.recordings.running(), await store.outbox.pending(10)
-    finally:
-        await store.aclose()
+
+    return await node._with_store(look)
 
 
 def _grown(node: NodeProcess, recording_ids: set[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from offhook.errors import NoRoom
 from offhook.records import Recording
-from offhook.store import Archive, RecordingFilter, Store
+from offhook.store import Archive, Place, RecordingFilter, Store
 
 With = Callable[[Callable[[Store], Awaitable[Any]]], Any]
 
@@ -113,7 +113,15 @@ def test_they_are_found_by_what_is_asked(with_store: With, recording: Callable[.
             found = await store.recordings.of_account(make.account, wanted, limit=20, offset=0)
             assert (found.items, found.total) == ([some[at] for at in expected], len(expected)), wanted
         piece = await store.recordings.of_account(make.account, RecordingFilter(), limit=1, offset=1)
-        assert (piece.items, piece.total) == ([some[1]], 3)
+        assert (piece.items, piece.total, piece.more) == ([some[1]], 3, True)
+        older = Place(some[1].added_at, some[1].recording_id, newer=False)
+        behind = await store.recordings.of_account(make.account, RecordingFilter(), limit=20, offset=7, place=older)
+        assert (behind.items, behind.total, behind.more) == ([some[0]], 3, False)
+        newer = Place(some[0].added_at, some[0].recording_id, newer=True)
+        before = await store.recordings.of_account(make.account, RecordingFilter(), limit=1, offset=0, place=newer)
+        assert (before.items, before.total, before.more) == ([some[1]], 3, True)
+        both = await store.recordings.of_account(make.account, RecordingFilter(), limit=2, offset=0, place=newer)
+        assert (both.items, both.more) == ([some[2], some[1]], False)
 
     with_store(work)
 

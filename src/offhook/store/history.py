@@ -30,6 +30,8 @@ _WORDS = {str(each).lower(): str(each) for each in Source} | {
 }
 """Words of our own, by how a caller may write them: those can be looked for as they stand."""
 
+_COLUMNS = tables.call_records.c
+
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
@@ -75,7 +77,9 @@ class History:
             total = self._known_total(connection, auth_id, wanted, conditions)
             if place is not None:
                 total = _count(connection, conditions) if total is None else total
-                found = _identities(connection, [*conditions, place.beyond], limit + 1, 0, place)
+                found = _identities(
+                    connection, [*conditions, place.beyond(_COLUMNS.end_time, _COLUMNS.call_uuid)], limit + 1, 0, place
+                )
             elif total is None:
                 found = _identities(connection, conditions, limit + AHEAD, offset)
                 total = _end_of(found, limit + AHEAD, offset)
@@ -136,7 +140,7 @@ def _identities(
 ) -> list[str]:
     if limit <= 0:
         return []
-    query = select(tables.call_records.c.call_uuid).where(*conditions).order_by(*order(place))
+    query = select(_COLUMNS.call_uuid).where(*conditions).order_by(*order(place, _COLUMNS.end_time, _COLUMNS.call_uuid))
     return list(connection.execute(query.limit(limit).offset(offset)).scalars())
 
 

@@ -13,6 +13,7 @@ from offhook.records import Notification, Recording
 from offhook.store import tables
 from offhook.store.database import Database
 from offhook.store.paging import Page, one
+from offhook.store.places import Place, order
 from offhook.store.rows import row_of, storable, utc, value_of
 from offhook.store.writer import Writer
 
@@ -81,23 +82,32 @@ class RecordingShelf:
         """One that is complete."""
         return await one(self._database, Recording, tables.recordings, _COLUMNS.recording_id == recording_id, _COLUMNS.complete)
 
-    async def of_account(self, auth_id: str, wanted: RecordingFilter, *, limit: int, offset: int) -> Page[Recording]:
-        """Those of an account that are complete, the newest first."""
+    async def of_account(
+        self, auth_id: str, wanted: RecordingFilter, *, limit: int, offset: int, place: Place | None = None
+    ) -> Page[Recording]:
+        """Those of an account that are complete, the newest first.
+
+        Args:
+            place: the page begins (or, towards newer ones, ends) there, instead of at an offset from the newest.
+        """
         # Those of one call are few, and found by the index of calls; the others by that of lists.
         owner = self._database.backend.unindexed(_COLUMNS.auth_id) if wanted.call_uuid is not None else _COLUMNS.auth_id
         conditions = [owner == auth_id, _COLUMNS.complete.is_(True), *_conditions(wanted)]
-        newest_first = _COLUMNS.added_at.desc(), _COLUMNS.recording_id.desc()
-        chosen = select(_COLUMNS.recording_id).where(*conditions).order_by(*newest_first).limit(limit).offset(offset)
+        columns = _COLUMNS.added_at, _COLUMNS.recording_id
+        beyond = [] if place is None else [place.beyond(*columns)]
+        chosen = select(_COLUMNS.recording_id).where(*conditions, *beyond).order_by(*order(place, *columns)).limit(limit + 1)
         count = select(func.count()).select_from(tables.recordings).where(*conditions)
 
         def read(connection: Connection) -> Page[Recording]:
-            identities = connection.execute(chosen).scalars().all()
-            rows = connection.execute(select(tables.recordings).where(_COLUMNS.recording_id.in_(identities))).mappings()
-            found = {row["recording_id"]: value_of(Recording, row) for row in rows}
+            identities = connection.execute(chosen.offset(offset if place is None else 0)).scalars().all()
+            shown, more = identities[:limit], len(identities) > limit
             # A piece that is not full is the last one: nothing has to be counted.
-            known = offset + len(identities) if len(identities) < limit and (identities or not offset) else None
-            total: int = connection.execute(count).scalar_one() if known is None else known
-            return Page([found[each] for each in identities], total)
+            is_end = place is None and not more and (identities or not offset)
+            total: int = offset + len(shown) if is_end else connection.execute(count).scalar_one()
+            rows = connection.execute(select(tables.recordings).where(_COLUMNS.recording_id.in_(shown))).mappings()
+            found = {row["recording_id"]: value_of(Recording, row) for row in rows}
+            ordered = shown if place is None or not place.newer else shown[::-1]
+            return Page([found[each] for each in ordered], total, more)
 
         return await self._database.browse(read)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Annotated, Literal
 
 import msgspec
@@ -125,7 +125,13 @@ async def list_(context: Context, ask: ListCalls) -> CallList | LiveCallList:
     offset, place = (ask.offset, None) if cursor is None else (0, cursor.place)
     found = await context.desk.store.history.calls(owner, _filter(context, ask), limit=ask.limit, offset=offset, place=place)
     zone = zone_of(context.account.timezone)
-    return CallList(cursors.meta(context, ask, cursor, found, "Call"), [_shown(context, each, zone) for each in found.items])
+    return CallList(
+        cursors.meta(context, ask, cursor, found, _edge, "Call"), [_shown(context, each, zone) for each in found.items]
+    )
+
+
+def _edge(record: CallRecord) -> tuple[datetime, str]:
+    return record.end_time, record.call_uuid
 
 
 async def get(context: Context, ask: GetCall) -> Call | LiveCall:

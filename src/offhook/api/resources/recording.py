@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from offhook.api import cursors
 from offhook.api.context import Context, Meta, Nothing
 from offhook.api.errors import ApiError, not_found
-from offhook.api.forms import asked_moment, exact_moment, zone_of
+from offhook.api.forms import exact_moment, zone_of
 from offhook.api.reading import Ask, Line, Method, Paged, Url
 from offhook.api.routes import Route
+from offhook.api.windows import bounds, windowed
 from offhook.calls import Callback, RecordingTerms, begin_and_end_ms
 from offhook.errors import LegGone, NoRoom
 from offhook.records import Recording as Recorded
@@ -84,6 +86,7 @@ class StopRecording(Ask, rename={"url": "URL"}):
 class ListRecordings(Paged):
     """Which recordings are wanted."""
 
+    cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     subaccount: Line | None = None
     call_uuid: Line | None = None
     from_number: Line | None = None
@@ -143,11 +146,17 @@ async def stop(context: Context, ask: StopRecording) -> Nothing:
 async def list_(context: Context, ask: ListRecordings) -> RecordingList:
     """Recordings that are complete."""
     owner = await context.owner(ask.subaccount)
-    now = context.desk.clock.wall()
-    shelf = context.desk.store.recordings
-    found = await shelf.of_account(owner, _filter(ask, now), limit=ask.limit, offset=ask.offset)
-    zone = zone_of(context.account.timezone)
-    return RecordingList(context.meta(ask, found.total, "Recording"), [_shown(context, each, zone, now) for each in found.items])
+    now, zone = context.desk.clock.wall(), zone_of(context.account.timezone)
+    cursor = cursors.Cursor.read(ask.cursor) if ask.cursor else None
+    offset, place = (ask.offset, None) if cursor is None else (0, cursor.place)
+    shelf, wanted = context.desk.store.recordings, _filter(context, ask, now)
+    found = await shelf.of_account(owner, wanted, limit=ask.limit, offset=offset, place=place)
+    meta = cursors.meta(context, ask, cursor, found, _edge, "Recording")
+    return RecordingList(meta, [_shown(context, each, zone, now) for each in found.items])
+
+
+def _edge(recording: Recorded) -> tuple[datetime, str]:
+    return recording.added_at, recording.recording_id
 
 
 async def get(context: Context, _ask: Ask) -> Recording:
@@ -180,10 +189,12 @@ def _recording_id(url: str) -> str:
     return posixpath.basename(urlsplit(url).path.rstrip("/")).partition(".")[0].lower()
 
 
-def _filter(ask: ListRecordings, now: datetime) -> RecordingFilter:
-    stored, added = tuple(_stored(ask, now)), tuple(_added(ask))
+def _filter(context: Context, ask: ListRecordings, now: datetime) -> RecordingFilter:
+    stored, added = tuple(_stored(ask, now)), bounds(ask, "add_time")
     if stored and added:
         raise ApiError(400, "add_time and recording_storage_duration cannot be given together")
+    if context.desk.settings.windows and not stored:
+        added = windowed("add_time", added, now)
     return RecordingFilter(
         call_uuid=ask.call_uuid.lower() if ask.call_uuid is not None else None,
         from_number=ask.from_number,
@@ -194,18 +205,6 @@ def _filter(ask: ListRecordings, now: datetime) -> RecordingFilter:
         mpc_uuid=ask.mpc_uuid.lower() if ask.mpc_uuid is not None else None,
         added=stored or added,
     )
-
-
-def _added(ask: ListRecordings) -> Iterator[tuple[str, datetime]]:
-    """An equal time is any within what was named: the minute, the second."""
-    if ask.add_time is not None:
-        begins, lasts = asked_moment("add_time", ask.add_time)
-        yield "gte", begins
-        yield "lt", begins + lasts
-    for how in ("gt", "gte", "lt", "lte"):
-        text = getattr(ask, f"add_time__{how}")
-        if text is not None:
-            yield how, asked_moment(f"add_time__{how}", text)[0]
 
 
 def _stored(ask: ListRecordings, now: datetime) -> Iterator[tuple[str, datetime]]:
