@@ -57,6 +57,15 @@ async def heard_until_stopped(leg: IncomingLeg, start: Callable[[], object], sto
         pass
 
 
+async def kept(look: Callable[[str], Any], recording_id: str, missing: type[Exception]) -> Any:
+    """A recording, as soon as it is complete."""
+    while True:
+        try:
+            return await asyncio.to_thread(look, recording_id)
+        except missing:
+            await asyncio.sleep(0.1)
+
+
 @pytest.fixture
 def tone(customer: Customer) -> str:
     """The URL of a tone."""

@@ -24,7 +24,8 @@ _G_CALL = _GO + "test_a_call_is_placed_read_moved_and_hung_up"
 _G_QUEUE = _GO + "test_calls_that_wait_are_listed_and_cancelled"
 _N_HEARD = _NODE + "test_a_call_hears_what_it_plays_and_says"
 _G_HEARD = _GO + "test_a_call_hears_what_it_plays_and_says"
-_RECORD = not_yet("recordings of calls that run")
+_N_RECORDED = _NODE + "test_a_call_is_recorded_and_the_recording_had"
+_G_RECORDED = _GO + "test_a_call_is_recorded_and_the_recording_had"
 _STREAM = not_yet("audio streams")
 _CONFERENCE = not_yet("conferences")
 _MPC = not_yet("multiparty calls")
@@ -52,9 +53,9 @@ NODE: dict[str, Row] = {
         f"calls.{each}": works(_N_HEARD)
         for each in ("playMusic", "stopPlayingMusic", "speakText", "stopSpeakingText", "sendDigits")
     },
-    **{f"calls.{each}": _RECORD for each in ("record", "stopRecording")},
+    **{f"calls.{each}": works(_N_RECORDED) for each in ("record", "stopRecording")},
     **{f"calls.{each}": _STREAM for each in ("stream", "stopStream", "stopAllStream", "getStream", "getAllStream")},
-    **{f"recordings.{each}": _RECORD for each in ("get", "list", "delete")},
+    **{f"recordings.{each}": works(_N_RECORDED) for each in ("get", "list", "delete")},
     **{
         f"conferences.{each}": _CONFERENCE
         for each in (
@@ -121,12 +122,12 @@ GO: dict[str, Row] = {
     "QueuedCalls.Get": works(_G_QUEUE),
     "Calls.CancelRequest": works(_G_QUEUE),
     **{f"Calls.{each}": works(_G_HEARD) for each in ("Play", "StopPlaying", "Speak", "StopSpeaking", "SendDigits")},
-    **{f"Calls.{each}": _RECORD for each in ("Record", "StopRecording")},
+    **{f"Calls.{each}": works(_G_RECORDED) for each in ("Record", "StopRecording")},
     **{
         f"Calls.{each}": _STREAM
         for each in ("Stream", "StopAllStreams", "StopSpecificStream", "GetAllStreams", "GetSpecificStream")
     },
-    **{f"Recordings.{each}": _RECORD for each in ("Get", "List", "Delete")},
+    **{f"Recordings.{each}": works(_G_RECORDED) for each in ("Get", "List", "Delete")},
     "Conferences": _CONFERENCE,
     "MultiPartyCall": _MPC,
     "Token.Create": not_yet("tokens for browsers"),

@@ -56,7 +56,8 @@ _CALLS = "compat/test_python_sdk.py::test_calls_have_two_names_for_the_same"
 _QUEUE = "api/test_placing.py::test_many_at_once_start_one_after_another_and_the_rest_waits"
 
 _HEARD = works("compat/test_python_sdk.py::test_what_a_call_hears_has_two_names_each")
-_RECORD = not_yet("recordings of calls that run")
+_RECORDED = works("compat/test_python_sdk.py::test_a_recording_has_two_names_for_everything")
+_LISTED = works("api/test_recordings.py::test_recordings_are_listed_found_and_removed")
 _STREAM = not_yet("audio streams")
 _CONFERENCE = not_yet("conferences")
 _MPC = not_yet("multiparty calls")
@@ -105,10 +106,12 @@ PYTHON: dict[str, Row] = {
     "calls.speak_stop": _HEARD,
     "calls.stop_speaking": _HEARD,
     "calls.send_digits": works("api/test_live_sound.py::test_keys_reach_the_far_end_during_a_prompt"),
-    "calls.record": _RECORD,
-    "calls.start_recording": _RECORD,
-    "calls.record_stop": _RECORD,
-    "calls.stop_recording": _RECORD,
+    "calls.record": works(
+        "api/test_recordings.py::test_both_parties_are_recorded_by_several_at_once_while_the_call_is_transferred"
+    ),
+    "calls.start_recording": _RECORDED,
+    "calls.record_stop": works("api/test_recordings.py::test_a_talk_is_recorded_from_either_side"),
+    "calls.stop_recording": _RECORDED,
     "calls.start_stream": _STREAM,
     "calls.get_all_streams": _STREAM,
     "calls.get_details_of_specific_stream": _STREAM,
@@ -125,8 +128,8 @@ PYTHON: dict[str, Row] = {
     "Call.start_speaking": in_the_sdk("`calls.start_speaking(call_uuid, text)`"),
     "Call.stop_speaking": _HEARD,
     "Call.send_digits": in_the_sdk("`calls.send_digits(call_uuid, digits)`"),
-    "Call.record": _RECORD,
-    "Call.start_recording": _RECORD,
+    "Call.record": _RECORDED,
+    "Call.start_recording": _RECORDED,
     "Call.stop_recording": in_the_sdk("`calls.record_stop(call_uuid)`"),
     "Call.start_stream": in_the_sdk("`calls.start_stream(call_uuid, service_url)`"),
     "Call.get_all_streams": in_the_sdk("`calls.get_all_streams(call_uuid)`"),
@@ -198,10 +201,10 @@ PYTHON: dict[str, Row] = {
     "numbers.buy": works(_POOL, "of the operator's pool"),
     "Number.update": works(_OWN),
     "Number.delete": works(_OWN),
-    "recordings.list": _RECORD,
-    "recordings.get": _RECORD,
-    "recordings.delete": _RECORD,
-    "Recording.delete": _RECORD,
+    "recordings.list": _LISTED,
+    "recordings.get": _LISTED,
+    "recordings.delete": _RECORDED,
+    "Recording.delete": _LISTED,
     "transcriptions.create_transcription": not_yet("there is no engine that transcribes"),
     "transcriptions.get_transcription": not_yet("there is no engine that transcribes"),
     "transcriptions.delete_transcription": not_yet("there is no engine that transcribes"),
@@ -265,10 +268,12 @@ WEB_HOOKS: dict[str, Row] = {
     "Redirect target": works("calls/test_hangup.py::test_a_redirect_goes_by_its_method"),
     "transfer URL, A leg": works(_PLACED),
     "transfer URL, B leg": works("api/test_both_legs.py::test_the_b_leg_is_sent_elsewhere_and_the_a_leg_goes_on"),
-    "recording callback (API)": not_yet("recordings of calls that run"),
+    "recording callback (API)": works(
+        "api/test_recordings.py::test_both_parties_are_recorded_by_several_at_once_while_the_call_is_transferred"
+    ),
     "result of an asynchronous API request": not_yet("`callback_url` of API requests"),
     "Record, GetInput, Conference, MultiPartyCall, Stream": not_yet("as the elements"),
-    "signatures V2 and V3": works("hooks/test_signature.py::test_what_arrives_at_a_real_server_validates_with_the_vendors_sdk"),
+    "signatures V2 and V3 of all these": works("api/test_signatures.py::test_of_calls_that_come_in"),
     "signature of a WebSocket upgrade": works(
         "hooks/test_signature.py::test_a_websocket_upgrade_is_signed_as_a_get_over_http", "nothing upgrades yet"
     ),

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from strangers.programs import needed
 
-from offhook.testing.live import Customer, Desk, NodeProcess, document
+from offhook.testing.live import Customer, Desk, NodeProcess, document, say, tone_wav
 
-from .conftest import HELPERS, MAIN, ROOT, TOKEN, heard_until_stopped, played
+from .conftest import HELPERS, MAIN, ROOT, TOKEN, heard_until_stopped, kept, played
 from .node_sdk import Commanded
 
 SOURCES = Path(__file__).parent / "go"
@@ -194,6 +194,29 @@ def test_a_call_hears_what_it_plays_and_says(sdk: GoSdk, customer: Customer, ton
                 assert (await keys.get()).key == "5"
             await asyncio.to_thread(sdk.ask, "Calls.Delete", uuid)
             await leg.ended()
+
+    played(scene)
+
+
+def test_a_call_is_recorded_and_the_recording_had(sdk: GoSdk, customer: Customer, tone: str, tmp_path: Path) -> None:
+    async def scene(desk: Desk) -> None:
+        order = {"from": "14155550100", "to": desk.uri("ann"), "answer_url": customer.url("/first")}
+        fired = await asyncio.to_thread(lambda: sdk.ask("Calls.Create", **order))
+        uuid = fired["request_uuid"]
+        async with desk.taken("ann") as leg:
+            await leg.answer()
+            await asyncio.to_thread(customer.wait_for, "/first")
+            say(leg, tone_wav((700, 1.0)), tmp_path)
+            begun = await asyncio.to_thread(lambda: sdk.ask("Calls.Record", uuid, file_format="wav", time_limit=30))
+            await asyncio.sleep(1)
+            await asyncio.to_thread(sdk.ask, "Calls.StopRecording", uuid)
+            found = await kept(lambda each: sdk.ask("Recordings.Get", each), begun["recording_id"], GoError)
+            assert (found["call_uuid"], found["recording_url"], found["recording_format"]) == (uuid, begun["url"], "wav")
+            await asyncio.to_thread(sdk.ask, "Calls.Delete", uuid)
+            await leg.ended()
+        listed = await asyncio.to_thread(lambda: sdk.ask("Recordings.List", call_uuid=uuid))
+        assert [each["recording_id"] for each in listed["objects"]] == [begun["recording_id"]]
+        await asyncio.to_thread(sdk.ask, "Recordings.Delete", begun["recording_id"])
 
     played(scene)
 

@@ -12,10 +12,10 @@ import pytest
 from strangers.programs import needed
 
 from offhook import xml
-from offhook.testing.live import Customer, Desk, NodeProcess, Reply, document
+from offhook.testing.live import Customer, Desk, NodeProcess, Reply, document, say, tone_wav
 
 from . import other_sdks
-from .conftest import HELPERS, MAIN, TOKEN, heard_until_stopped, played
+from .conftest import HELPERS, MAIN, TOKEN, heard_until_stopped, kept, played
 from .node_sdk import NodeError, NodeSdk, installed
 
 NOWHERE = "5b1f4f0e-0d6e-4f0f-9a35-2f6f5a3c9d11"
@@ -149,6 +149,28 @@ def test_a_call_hears_what_it_plays_and_says(sdk: NodeSdk, customer: Customer, t
                 assert (await keys.get()).key == "5"
             await asyncio.to_thread(sdk.ask, "calls.hangup", uuid)
             await leg.ended()
+
+    played(scene)
+
+
+def test_a_call_is_recorded_and_the_recording_had(sdk: NodeSdk, customer: Customer, tone: str, tmp_path: Path) -> None:
+    async def scene(desk: Desk) -> None:
+        fired = await asyncio.to_thread(sdk.ask, "calls.create", "14155550100", desk.uri("ann"), customer.url("/first"))
+        uuid = fired["requestUuid"]
+        async with desk.taken("ann") as leg:
+            await leg.answer()
+            await asyncio.to_thread(customer.wait_for, "/first")
+            say(leg, tone_wav((700, 1.0)), tmp_path)
+            begun = await asyncio.to_thread(sdk.ask, "calls.record", uuid, {"fileFormat": "wav", "timeLimit": 30})
+            await asyncio.sleep(1)
+            await asyncio.to_thread(sdk.ask, "calls.stopRecording", uuid)
+            found = await kept(lambda each: sdk.ask("recordings.get", each), begun["recordingId"], NodeError)
+            assert (found["callUuid"], found["recordingUrl"], found["recordingFormat"]) == (uuid, begun["url"], "wav")
+            await asyncio.to_thread(sdk.ask, "calls.hangup", uuid)
+            await leg.ended()
+        listed = await asyncio.to_thread(sdk.ask, "recordings.list", {"callUuid": uuid})
+        assert [each["recordingId"] for each in listed["items"]] == [begun["recordingId"]]
+        assert await asyncio.to_thread(sdk.ask, "recordings.delete", begun["recordingId"]) is True
 
     played(scene)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import plivo
 import pytest
@@ -10,10 +11,10 @@ from plivo import exceptions
 from plivo.resources.accounts import Account
 from plivo.resources.calls import Call
 
-from offhook.testing.live import Customer, Desk, document
+from offhook.testing.live import Customer, Desk, document, say, tone_wav
 
 from . import python_sdk, table
-from .conftest import MAIN, heard_until_stopped, played, recorded
+from .conftest import MAIN, heard_until_stopped, kept, played, recorded
 
 STAY = document("<Wait length='60' silence='true'/>")
 
@@ -100,6 +101,43 @@ def test_what_a_call_hears_has_two_names_each(client: plivo.RestClient, customer
                 assert (await keys.get()).key == "5"
             await asyncio.to_thread(calls.hangup, uuid)
             await leg.ended()
+
+    played(scene)
+
+
+def test_a_recording_has_two_names_for_everything(
+    client: plivo.RestClient, customer: Customer, tone: str, tmp_path: Path
+) -> None:
+    calls, recordings = client.calls, client.recordings
+
+    async def scene(desk: Desk) -> None:
+        fired = await asyncio.to_thread(calls.create, "14155550100", desk.uri("ann"), customer.url("/first"))
+        uuid = fired.request_uuid
+        call = Call(client, {"call_uuid": uuid})
+        async with desk.taken("ann") as leg:
+            await leg.answer()
+            await asyncio.to_thread(customer.wait_for, "/first")
+            say(leg, tone_wav((700, 1.0)), tmp_path)
+            begun = [
+                await asyncio.to_thread(calls.record, uuid, file_format="wav"),
+                await asyncio.to_thread(calls.start_recording, uuid, time_limit=30),
+                await asyncio.to_thread(call.record, file_format="wav"),
+                await asyncio.to_thread(call.start_recording, file_format="mp3"),
+            ]
+            await asyncio.sleep(1)
+            await asyncio.to_thread(calls.stop_recording, uuid, customer.url("/hangup"), "POST")
+            ids = [each.recording_id for each in begun]
+            found = [await kept(recordings.get, each, exceptions.ResourceNotFoundError) for each in ids]
+            assert [each.recording_format for each in found] == ["wav", "mp3", "wav", "mp3"]
+            assert {each.call_uuid for each in found} == {uuid}
+            await asyncio.to_thread(calls.hangup, uuid)
+            await leg.ended()
+        listed = await asyncio.to_thread(recordings.list, call_uuid=uuid)
+        assert {each.recording_id for each in listed} == set(ids)
+        for each in listed:
+            await asyncio.to_thread(recordings.delete, each.recording_id)
+        with pytest.raises(exceptions.ResourceNotFoundError):
+            await asyncio.to_thread(recordings.delete, ids[0])
 
     played(scene)
 

@@ -13,6 +13,7 @@ from offhook.records import Notification, Recording
 from offhook.store import tables
 from offhook.store.database import Database
 from offhook.store.paging import Page, one
+from offhook.store.patience import in_time
 from offhook.store.places import Place, order
 from offhook.store.rows import row_of, storable, utc, value_of
 from offhook.store.writer import Writer
@@ -52,7 +53,7 @@ class RecordingShelf:
     async def add(self, recording: Recording) -> None:
         """One that begins; durable on return."""
         row = row_of(storable(recording)) | self._node
-        await self._database.write(lambda connection: connection.execute(insert(tables.recordings), row))
+        await in_time(self._database, lambda connection: connection.execute(insert(tables.recordings), row))
 
     async def finish(self, recording: Recording, notifications: Sequence[Notification]) -> bool:
         """It is complete: that, and what is to be sent about it, in one transaction.
@@ -76,7 +77,7 @@ class RecordingShelf:
     async def remove(self, recording_id: str) -> None:
         """Forget one."""
         chosen = _COLUMNS.recording_id == recording_id
-        await self._database.write(lambda connection: connection.execute(delete(tables.recordings).where(chosen)))
+        await in_time(self._database, lambda connection: connection.execute(delete(tables.recordings).where(chosen)))
 
     async def get(self, recording_id: str) -> Recording | None:
         """One that is complete."""
