@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 import plivo
 import plivo.rest.client
 import pytest
+import trustme
 from plivo import exceptions
 
 from offhook.legs import IncomingLeg
 from offhook.testing.live import Customer, Desk, NodeProcess, Reply, a_desk, hears, starts_to_hear, tone_wav
+
+from .node_sdk import installed
 
 ROOT = Path(__file__).resolve().parents[2]
 HELPERS = ROOT / "examples" / "sdk"
@@ -27,6 +31,12 @@ Scene = Callable[[Desk], Awaitable[None]]
 
 sys.path.insert(0, str(HELPERS))
 import plivo_here  # noqa: E402 - its folder is no package
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The blocks of code of a page."""
+    text = (ROOT / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def played(scene: Scene) -> None:
@@ -91,6 +101,26 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     yield started
     assert started.stop() == 0, started.log.read_text()[-3000:]
     assert "Traceback" not in started.log.read_text()
+
+
+@pytest.fixture(scope="package")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeProcess, Path]]:
+    """A node with a certificate for Plivo's own name, and the file of the authority."""
+    folder = tmp_path_factory.mktemp("named")
+    authority = trustme.CA()
+    authority.issue_cert("api.plivo.com").private_key_and_cert_chain_pem.write_to_path(str(folder / "node.pem"))
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    node = NodeProcess(
+        folder / "data", auth_id=MAIN, auth_token=TOKEN, http_tls="true", tls_certificate=str(folder / "node.pem"), sip_tls="0"
+    )
+    yield node, folder / "ca.pem"
+    assert node.stop() == 0, node.log.read_text()[-3000:]
+
+
+@pytest.fixture(scope="package")
+def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the SDK for Node.js is installed."""
+    return installed(tmp_path_factory.mktemp("node") / "sdk")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from strangers.programs import needed
 
 from offhook.testing.live import Customer, Desk, NodeProcess, document, say, tone_wav
 
-from .conftest import HELPERS, MAIN, ROOT, TOKEN, heard_until_stopped, kept, played
+from .conftest import HELPERS, MAIN, TOKEN, blocks, heard_until_stopped, kept, played
 from .node_sdk import Commanded
 
 SOURCES = Path(__file__).parent / "go"
@@ -266,7 +265,7 @@ func NewClient(authID, authToken string, options *ClientOptions) (*Client, error
 
 def test_the_lines_of_the_page_compile(folder: Path, tmp_path: Path) -> None:
     """Against the SDK's shape: the SDK itself cannot be fetched where this runs."""
-    [block] = re.findall(r"^```go\n(.*?)^```$", (ROOT / "docs/api.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    [block] = blocks("docs/api.md", "go")
     made = tmp_path / "lines"
     shutil.copytree(folder / "plivohere", made / "plivohere")
     (made / "plivo").mkdir()

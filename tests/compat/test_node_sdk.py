@@ -15,23 +15,17 @@ from offhook import xml
 from offhook.testing.live import Customer, Desk, NodeProcess, Reply, document, say, tone_wav
 
 from . import other_sdks
-from .conftest import HELPERS, MAIN, TOKEN, heard_until_stopped, kept, played
-from .node_sdk import NodeError, NodeSdk, installed
+from .conftest import HELPERS, MAIN, ROOT, TOKEN, blocks, heard_until_stopped, kept, played
+from .node_sdk import NodeError, NodeSdk
 
 NOWHERE = "5b1f4f0e-0d6e-4f0f-9a35-2f6f5a3c9d11"
 STAY = document("<Wait length='60' silence='true'/>")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the SDK is installed."""
-    return installed(tmp_path_factory.mktemp("node") / "sdk")
-
-
 @pytest.fixture
-def sdk(folder: Path, url: str) -> Iterator[NodeSdk]:
+def sdk(node_folder: Path, url: str) -> Iterator[NodeSdk]:
     """The SDK, as the main account."""
-    started = NodeSdk(folder, HELPER=str(HELPERS / "plivo-here.js"), NODE_URL=url, AUTH_ID=MAIN, AUTH_TOKEN=TOKEN)
+    started = NodeSdk(node_folder, HELPER=str(HELPERS / "plivo-here.js"), NODE_URL=url, AUTH_ID=MAIN, AUTH_TOKEN=TOKEN)
     yield started
     started.close()
 
@@ -194,7 +188,7 @@ def test_calls_that_wait_are_listed_and_cancelled(sdk: NodeSdk, customer: Custom
     played(scene)
 
 
-def test_what_goes_wrong_is_the_error_that_it_should_be(folder: Path, url: str, sdk: NodeSdk) -> None:
+def test_what_goes_wrong_is_the_error_that_it_should_be(node_folder: Path, url: str, sdk: NodeSdk) -> None:
     for method, arguments, expected in (
         ("calls.hangup", (NOWHERE,), 404),
         ("calls.create", ("nobody", "14155550101", "https://a.example/"), 400),
@@ -203,7 +197,7 @@ def test_what_goes_wrong_is_the_error_that_it_should_be(folder: Path, url: str, 
         with pytest.raises(NodeError) as refused:
             sdk.ask(method, *arguments)
         assert refused.value.status == expected, refused.value
-    wrong = NodeSdk(folder, HELPER=str(HELPERS / "plivo-here.js"), NODE_URL=url, AUTH_ID=MAIN, AUTH_TOKEN="wrong")
+    wrong = NodeSdk(node_folder, HELPER=str(HELPERS / "plivo-here.js"), NODE_URL=url, AUTH_ID=MAIN, AUTH_TOKEN="wrong")
     try:
         with pytest.raises(NodeError) as refused:
             wrong.ask("calls.list")
@@ -286,27 +280,58 @@ def test_its_validators_accept_our_requests(sdk: NodeSdk, customer: Customer, me
             assert sdk.ask("validateSignature", *v2) is expected, url
 
 
-def test_a_program_that_is_not_changed_comes_here_by_a_preload(folder: Path, url: str) -> None:
-    program = folder / "unchanged.cjs"
-    program.write_text(
-        'const plivo = require("plivo");\n'
-        "const client = new plivo.Client(process.argv[2], process.argv[3], { timeout: 60000 });\n"
-        "client.calls.list({ limit: 1 }).then((found) => client.accounts.get().then((account) =>\n"
-        "  console.log(account.resourceUri, found.meta.limit)));\n"
+UNCHANGED = """
+const plivo = require("plivo");
+const client = new plivo.Client(process.argv[2], process.argv[3], { timeout: 60000 });
+client.calls.list({ limit: 1 })
+  .then((found) => client.accounts.get().then((account) => console.log(account.resourceUri, found.meta.limit)));
+"""
+
+
+def _run(node_folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of a shell where the SDK is installed beside the program."""
+    clean = {"PATH": "/usr/local/bin:/usr/bin:/bin", "NODE_NO_WARNINGS": "1"}
+    (node_folder / "unchanged.cjs").write_text(UNCHANGED)
+    return subprocess.run(
+        ["sh", "-c", line], cwd=ROOT, env={**clean, **environment}, capture_output=True, text=True, check=False, timeout=120
     )
-    preload = ["--no-deprecation", "--require", str(HELPERS / "plivo-here.js")]
-    done = subprocess.run(
-        [needed("node", "nodejs"), *preload, str(program), MAIN, TOKEN],
-        env={"PATH": "/usr/bin:/bin", "OFFHOOK_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+
+
+def test_the_line_of_the_readme_starts_a_program_that_is_not_changed(node_folder: Path, url: str) -> None:
+    needed("node", "nodejs")
+    [line] = [each for block in blocks("README.md", "sh") for each in block.splitlines() if " node " in each]
+    line = line.replace("http://127.0.0.1:8080", url).replace("your_program.js", f"{node_folder}/unchanged.cjs {MAIN} '{TOKEN}'")
+    done = _run(node_folder, line)
     assert done.stdout.split() == [f"/v1/Account/{MAIN}/", "1"], done.stderr
 
 
-def test_what_is_no_address_of_a_node_is_said_at_once(folder: Path) -> None:
+def test_by_name_and_certificate_nothing_of_the_program_is_changed(node_folder: Path, named: tuple[NodeProcess, Path]) -> None:
+    node, authority = named
+    # What a line in /etc/hosts and port 443 do: nothing but the place where the name leads is changed.
+    (node_folder / "hosts.cjs").write_text(
+        'const tls = require("tls");\nconst connect = tls.connect;\n'
+        'tls.connect = (to, ...more) => connect(to.host === "api.plivo.com"\n'
+        '  ? { ...to, host: "127.0.0.1", port: Number(process.env.PORT) } : to, ...more);\n'
+    )
+    line = f"node --require {node_folder}/hosts.cjs {node_folder}/unchanged.cjs {MAIN} '{TOKEN}'"
+    done = _run(node_folder, line, PORT=str(node.http_port), NODE_EXTRA_CA_CERTS=str(authority))
+    assert done.stdout.split() == [f"/v1/Account/{MAIN}/", "1"], done.stderr
+    refused = _run(node_folder, line, PORT=str(node.http_port))
+    assert (refused.stdout, "certificate" in refused.stderr) == ("", True), refused.stderr
+
+
+def test_the_lines_of_the_page_make_an_application(node_folder: Path, url: str, sdk: NodeSdk) -> None:
+    [block] = blocks("docs/api.md", "js")
+    block = block.replace("http://127.0.0.1:8080", url).replace("MAXXXXXXXXXXXXXXXXXX", MAIN).replace("the token", TOKEN)
+    (node_folder / "plivo-here.js").write_text((HELPERS / "plivo-here.js").read_text())
+    (node_folder / "lines.cjs").write_text(block)
+    done = _run(node_folder, f"node {node_folder}/lines.cjs")
+    assert done.returncode == 0, done.stderr
+    [made] = [each for each in sdk.ask("applications.list")["items"] if each["appName"] == "ivr"]
+    sdk.ask("applications.delete", made["appId"])
+
+
+def test_what_is_no_address_of_a_node_is_said_at_once(node_folder: Path) -> None:
     command = [needed("node", "nodejs"), "-e", f"require({str(HELPERS / 'plivo-here.js')!r}).use('ftp://a.example')"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=node_folder, capture_output=True, text=True, check=False, timeout=120)
     assert "ftp://a.example is no address of a node" in done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -13,11 +12,8 @@ from typing import Any
 import plivo
 import pytest
 import requests
-import trustme
 
-from offhook.testing.live import NodeProcess
-
-from .conftest import HELPERS, MAIN, ROOT, TOKEN, plivo_here
+from .conftest import HELPERS, MAIN, ROOT, TOKEN, blocks, plivo_here
 
 PROGRAM = """
 import sys
@@ -83,20 +79,6 @@ def test_an_adapter_on_the_session_leaves_the_sdk_untouched(url: str, untouched:
     assert client.calls.list().meta.limit == 20
 
 
-@pytest.fixture(scope="module")
-def named(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A node with a certificate for Plivo's own name, and the file of the authority."""
-    folder = tmp_path_factory.mktemp("named")
-    authority = trustme.CA()
-    authority.issue_cert("api.plivo.com").private_key_and_cert_chain_pem.write_to_path(str(folder / "node.pem"))
-    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    node = NodeProcess(
-        folder / "data", auth_id=MAIN, auth_token=TOKEN, http_tls="true", tls_certificate=str(folder / "node.pem"), sip_tls="0"
-    )
-    yield node, folder / "ca.pem"
-    assert node.stop() == 0, node.log.read_text()[-3000:]
-
-
 @pytest.fixture
 def resolved(named: Any, untouched: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """``api.plivo.com`` is the node, as a line in ``/etc/hosts`` would have it; returns the file of the authority."""
@@ -130,13 +112,8 @@ def test_a_certificate_of_somebody_else_is_not_believed(resolved: Path) -> None:
         client.account.get()
 
 
-def _blocks(page: str, language: str) -> list[str]:
-    text = (ROOT / page).read_text("utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
 def test_the_lines_of_the_readme_place_a_call(url: str, client: plivo.RestClient) -> None:
-    [block] = [each for each in _blocks("README.md", "py") if "plivo_here" in each]
+    [block] = [each for each in blocks("README.md", "py") if "plivo_here" in each]
     block = block.replace("http://127.0.0.1:8080", url).replace("MAXXXXXXXXXXXXXXXXXX", MAIN).replace("the token", TOKEN)
     block = block.replace("14155550100", "sip:nobody@127.0.0.1:9") + "\nprint(call.request_uuid)\n"
     done = _run(block, path=[HELPERS])
@@ -145,9 +122,24 @@ def test_the_lines_of_the_readme_place_a_call(url: str, client: plivo.RestClient
 
 
 def test_the_lines_of_the_page_make_an_application(url: str, client: plivo.RestClient) -> None:
-    [block] = [each for each in _blocks("docs/api.md", "py") if "plivo_here" in each]
+    [block] = [each for each in blocks("docs/api.md", "py") if "plivo_here" in each]
     block = block.replace("http://127.0.0.1:8080", url).replace("MAXXXXXXXXXXXXXXXXXX", MAIN).replace("the token", TOKEN)
     done = _run(block, path=[HELPERS])
     assert done.returncode == 0, done.stderr
     [made] = [each for each in client.applications.list() if each.app_name == "ivr"]
     client.applications.delete(made.app_id)
+
+
+def test_the_line_of_the_readme_starts_a_program_that_is_not_changed(url: str, tmp_path: Path) -> None:
+    [line] = [
+        each
+        for block in blocks("README.md", "sh")
+        for each in block.splitlines()
+        if "sitecustomize" in each or " python " in each
+    ]
+    program = tmp_path / "your_program.py"
+    program.write_text(PROGRAM)
+    line = line.replace("http://127.0.0.1:8080", url).replace("your_program.py", f"{program} {MAIN} '{TOKEN}'")
+    line = line.replace(" python ", f" {sys.executable} ")
+    done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.split()[:1] == [MAIN], done.stderr
