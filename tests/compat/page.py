@@ -100,7 +100,7 @@ def _other(language: str, package: str, version: str, rows: dict[str, Row], abou
 def _rows(heads: tuple[str, ...], rows: dict[str, Row], *cells: Callable[[str], str]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for key, row in rows.items():
-        proof = f"`{row.test}`" if row.state in {"works", "a slip"} else ""
+        proof = f"`{row.test}`" if row.test and row.state != "in the sdk" else ""
         told = "; ".join(each for each in (row.note, proof) if each)
         lines.append(f"| {' | '.join([*(cell(key) for cell in cells), _SIGNS[row.state], told])} |")
     return "\n".join(lines) + "\n"

@@ -126,6 +126,10 @@ def test_what_an_application_needs_is_made_read_changed_and_removed(sdk: GoSdk, 
     bought = sdk.ask("PhoneNumbers.Create", "442079460123", app_id=app, callback_url="", callback_method="")
     assert [each["status"] for each in bought["numbers"]] == ["Success"]
     sdk.ask("Numbers.Delete", "442079460123")
+    made = sdk.ask("Token.Create", iss=MAIN, sub="desk", per={"voice": {"incoming_allow": True, "outgoing_allow": False}})
+    assert made["token"].count(".") == 2
+    assert sdk.ask("Conferences.IDList")["conferences"] == []
+    assert sdk.ask("MultiPartyCall.List")["objects"] == []
     sdk.ask("Applications.Delete", app, cascade=False)
     with pytest.raises(GoError) as gone:
         sdk.ask("Applications.Get", app)
@@ -167,6 +171,7 @@ def test_a_call_is_placed_read_moved_and_hung_up(sdk: GoSdk, customer: Customer)
             "14155550100",
         )
         assert uuid in [each["call_uuid"] for each in (await ask("Calls.List", call_direction="outbound"))["objects"]]
+        assert (await ask("CallFeedback.Create", uuid, rating=4, issues=["echo"]))["message"] == "success"
 
     played(scene)
 

@@ -71,6 +71,8 @@ def test_what_an_application_needs_is_made_read_changed_and_removed(sdk: NodeSdk
         sdk.ask("applications.get", made["appId"])
     assert gone.value.status == 404
     assert sdk.ask("pricings.get", "US")["countryIso"] == "US"
+    assert sdk.ask("token.create", MAIN, {"sub": "desk", "incoming_allow": True})["token"].count(".") == 2
+    assert sdk.ask("conferences.list")["conferences"] == []
 
 
 def test_numbers_are_added_searched_rented_and_given_up(sdk: NodeSdk, node: NodeProcess) -> None:
@@ -121,6 +123,8 @@ def test_a_call_is_placed_read_moved_and_hung_up(sdk: NodeSdk, customer: Custome
         assert (record["hangupCauseCode"], record["hangupSource"], record["fromNumber"]) == (4000, "API Request", "14155550100")
         page = await asyncio.to_thread(sdk.ask, "calls.list", {"callDirection": "outbound", "limit": 20})
         assert uuid in [each["callUuid"] for each in page["items"]]
+        with pytest.raises(NodeError, match="rating parameter is missing"):  # which the SDK was given, and does not send
+            await asyncio.to_thread(sdk.ask, "callFeedback.create", uuid, 4, ["echo"])
 
     played(scene)
 
