@@ -85,6 +85,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
             places[name] = _existing(name, dice // 2) or value
     if places:
         case.path_parameters = places
+    if case.query and "callback_url" in case.query:
+        case.query = {**case.query, "callback_url": _led_home(case.query["callback_url"])}
     if isinstance(case.body, dict) and not case.path.endswith(("/Application/", "/Application/{app_id}/")):
         case.body = {name: _led_home(value) for name, value in case.body.items()}
 

@@ -138,6 +138,11 @@ def test_a_delete_takes_its_arguments_from_body_or_query(raw: Raw) -> None:
     assert raw.ask("DELETE", f"Endpoint/{made['endpoint_id']}/").status == 204
 
 
+def test_a_long_query_is_read(raw: Raw) -> None:
+    answer = raw.ask("GET", "Application/?app_name=" + "%C3%B6" * 100 + "&limit=1&other=" + "x" * 30_000)
+    assert (answer.status, answer.body["objects"]) == (200, [])
+
+
 def test_a_body_that_is_too_large_is_refused(raw: Raw) -> None:
     answer = raw.ask("POST", "Application/", {"app_name": "x", "answer_url": "http://h.example/" + "x" * 300_000})
     assert (answer.status, answer.body["error"]) == (413, "the body is larger than 256 KiB")

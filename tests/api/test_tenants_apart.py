@@ -111,7 +111,7 @@ def listed(victim: Tenant, other: Tenant, places: dict[str, list[str]]) -> int:
     count = 0
     secrets = {each.encode() for name, values in places.items() if name != "number" for each in values}
     for route in ROUTES:
-        if not route.is_list:
+        if not route.is_list or "{" in route.path:  # what lies within something is found by its path or not at all
             continue
         needed = "country_iso=US&" if any(each.name == "country_iso" for each in msgspec.structs.fields(route.asks)) else ""
         whole = other.raw.ask("GET", f"{route.path}?{needed}")

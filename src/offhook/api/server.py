@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 _NOT_STORED = {"Cache-Control": "no-store"}
 
+LONGEST_LINE = 64 * 1024
+"""Octets of a request's first line: filters and URLs of all lengths that they may have, encoded, fit into a query."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -69,7 +71,7 @@ class HttpServer:
             app.router.add_get(path, handler)
         for mount in self._mounts:
             mount(app)
-        self._runner = web.AppRunner(app, access_log=None, logger=log)
+        self._runner = web.AppRunner(app, access_log=None, max_line_size=LONGEST_LINE, logger=log)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._address.host, self._address.port, ssl_context=self._tls)
         try:
