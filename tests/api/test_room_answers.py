@@ -6,6 +6,7 @@ Behind the API stands a book that says what is there and writes down what was as
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from plivo import exceptions
 
 from offhook.api import Accounts, Api, ApiSettings, Desk, NoLiveCalls, NotPossible, RunningCall
 from offhook.api.adding import AddParticipant
+from offhook.api.errors import ApiError
 from offhook.api.resources.multi_party_call import MultiPartyCall
 from offhook.api.rooms import (
     AddedCall,
@@ -40,7 +42,7 @@ from offhook.api.rooms import (
 from offhook.clock import Clock
 from offhook.ids import Ids
 from offhook.records import Notification
-from offhook.store import Page, Store
+from offhook.store import Page, Store, StoreBusy
 from offhook.testing.live import database_in
 
 from .conftest import MAIN, TOKEN, Raw, plivo_here
@@ -56,6 +58,7 @@ class Book:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.full = False
+        self.trouble: Exception | None = None
 
     def _note(self, *what: Any) -> bool:
         self.asked.append(what)
@@ -68,6 +71,8 @@ class Book:
 
 class Rooms(Book):
     def names(self, auth_id: str) -> Sequence[str]:
+        if self.trouble is not None:
+            raise self.trouble
         return ["My Room/1"] if auth_id == MAIN else []
 
     def find(self, auth_id: str, name: str) -> RunningConference | None:
@@ -231,6 +236,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rooms, self.parties, self.wires = Rooms(), Parties(), Wires()
+        self.told: list[Notification] = []
 
     def run(self, work: Callable[[plivo.RestClient, Raw], None]) -> None:
         """Do something with the SDK, or by hand."""
@@ -254,7 +260,7 @@ class Scene:
 
     def _desk(self, store: Store) -> Desk:
         async def notify(notification: Notification) -> None:
-            raise AssertionError(f"nothing is told: {notification}")
+            self.told.append(notification)
 
         return Desk(
             store=store,
@@ -323,6 +329,26 @@ def test_conferences_as_the_sdk_sees_them(scene: Scene) -> None:
     assert ("speak", frozenset({"10"}), Spoken("hello", "MAN", "en-US")) in asked
     (order,) = (each[2] for each in asked if each[0] == "record")
     assert (order.file_format, order.callback_url, order.callback_method) == ("wav", "http://h.example/r", "POST")
+
+
+def test_what_was_not_done_is_said_at_once_and_a_defect_of_ours_is_told(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    path = "Conference/?callback_url=http://h.example/told"
+
+    def work(client: plivo.RestClient, raw: Raw) -> None:
+        for trouble in (StoreBusy("it is locked"), ApiError(503, "the disk is full")):
+            scene.rooms.trouble = trouble
+            answer = raw.ask("GET", path)
+            assert answer.status == 503, answer.body
+        assert scene.told == []
+        scene.rooms.trouble = ValueError("a defect")
+        answer = raw.ask("GET", path)
+        assert (answer.status, answer.body["message"]) == (202, "async api spawned")
+        (told,) = scene.told
+        assert json.loads(told.body or "") == {"api_id": answer.body["api_id"], "error": "internal error"}
+        assert (told.url, told.method, told.purpose) == ("http://h.example/told", "POST", "api-result")
+
+    scene.run(work)
+    assert "met a defect of ours" in caplog.text
 
 
 def test_multiparty_calls_as_the_sdk_sees_them(scene: Scene) -> None:

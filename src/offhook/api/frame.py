@@ -145,10 +145,19 @@ class Api:
         return _json(route.status, answer, api_id, headers)
 
     async def _result(self, context: Context, route: Route, asked: Ask, api_id: str) -> bytes:
-        """What a request comes to, as the body that would have answered it; 204 says nothing but the ``api_id``."""
+        """What a request comes to, as the body that would have answered it; 204 says nothing but the ``api_id``.
+
+        Raises:
+            ApiError: 5xx, nothing was done and it may be asked again.
+            StoreBusy: likewise.
+        """
         try:
             return _body(await route.handler(context, asked), api_id)
+        except StoreBusy:
+            raise
         except ApiError as error:
+            if error.status >= 500:
+                raise
             return _body({"error": error.text}, api_id)
         except Exception:
             log.exception("request %s, %s %s, met a defect of ours", api_id, route.method, route.path)
