@@ -30,6 +30,8 @@ from offhook.events import (
     NotificationGivenUp,
     NotificationPostponed,
     NotificationQueued,
+    RecordingEnded,
+    RecordingStarted,
     SipReceived,
     SipSent,
 )
@@ -186,6 +188,14 @@ def test_a_few_keys_are_all_shown(tell) -> None:
 
 def test_a_secret_key_stays_one(tell) -> None:
     assert "key ?" in shown(tell((5, DigitReceived("?", 40, "rfc4733"))))[-1]
+
+
+def test_a_recording_is_told_from_its_beginning_to_its_end(tell) -> None:
+    recording_id = "3f0c9a12-0000-4000-8000-000000000000"
+    begun = RecordingStarted(recording_id, "mp3, stereo, at most 60 s")
+    lines = shown(tell((5, begun), (12_405, RecordingEnded(recording_id, "no room", 12_400, 99_200))), width=120)
+    assert "records 3f0c9a12: mp3, stereo, at most 60 s" in "".join(lines)
+    assert line_with(lines, "recorded 3f0c9a12: 12.40 s, no room").startswith("   12.405")
 
 
 def test_failures_are_marked(tell) -> None:
