@@ -304,7 +304,7 @@ class Settings:
         "Whether lists of calls go back as far as Plivo's and no further: 7 days unless asked for more, 30 at a time, 90 in all.",
     )
     keep_calls_days: int = _setting(
-        _count, 0, "Call records are removed with their timelines so many days after the call's end; 0: never."
+        _count, 0, "Call records, their timelines and the log of web hooks are removed after so many days; 0: never."
     )
     endpoint_suffix: bool = _setting(
         _boolean,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -237,6 +238,9 @@ class Scene:
         self.folder = folder
         self.rooms, self.parties, self.wires = Rooms(), Parties(), Wires()
         self.told: list[Notification] = []
+        self.kept = threading.Event()
+        """Notifications are kept as soon as this is set."""
+        self.kept.set()
 
     def run(self, work: Callable[[plivo.RestClient, Raw], None]) -> None:
         """Do something with the SDK, or by hand."""
@@ -260,6 +264,7 @@ class Scene:
 
     def _desk(self, store: Store) -> Desk:
         async def notify(notification: Notification) -> None:
+            await asyncio.to_thread(self.kept.wait)
             self.told.append(notification)
 
         return Desk(
@@ -349,6 +354,17 @@ def test_what_was_not_done_is_said_at_once_and_a_defect_of_ours_is_told(scene: S
 
     scene.run(work)
     assert "met a defect of ours" in caplog.text
+
+
+def test_an_answer_does_not_wait_for_a_result_that_cannot_be_kept(scene: Scene) -> None:
+    def work(client: plivo.RestClient, raw: Raw) -> None:
+        scene.kept.clear()
+        answer = raw.ask("DELETE", "Conference/?callback_url=http://h.example/told")
+        assert (answer.status, scene.told, scene.rooms.asked) == (202, [], [("hang up", None)])
+        scene.kept.set()
+
+    scene.run(work)
+    assert [each.purpose for each in scene.told] == ["api-result"]
 
 
 def test_multiparty_calls_as_the_sdk_sees_them(scene: Scene) -> None:

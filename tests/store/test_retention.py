@@ -25,10 +25,15 @@ def test_old_calls_are_removed_with_all_that_belongs_to_them(with_store: Runs, m
             store.add_event(make.event(uuid, 1))
             await store.finish(make.record(uuid, end_time=ended), None)
             await store.feedback.give(Feedback(uuid, ACCOUNT, 4.5, ("echo",), "", BEGAN))
+        deliveries = [make.delivery(make.notification(old), finished_at=BEGAN + days * timedelta(days=2)) for days in (0, 1)]
+        for each in deliveries:
+            await store.outbox.finish(each)
+            assert await store.outbox.delivery(each.notification_id) is not None
         listed = await store.history.calls(ACCOUNT, CallFilter(), limit=20, offset=0)
         assert (len(listed.items), listed.total) == (2, 2)
         assert await store.retention.remove(BEGAN + timedelta(days=1)) == 1
         assert await store.retention.remove(BEGAN + timedelta(days=1)) == 0
+        assert [await store.outbox.delivery(each.notification_id) is None for each in deliveries] == [True, False]
         assert (await store.record(old), await store.timeline(old), await store.feedback.of(old)) == (None, [], None)
         kept = await store.feedback.of(new)
         assert kept is not None

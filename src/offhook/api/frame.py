@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from offhook.api.resources import ROUTES
 from offhook.api.routes import Map, Place, Route
 from offhook.metrics import Distribution
 from offhook.printable import printable
+from offhook.records import Notification
 from offhook.store import StoreBusy
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class Api:
         self._bare = Map(route for route in self.map.routes if route.without_account)
         self._limit = RateLimit(desk.settings.requests, desk.clock)
         self._described: bytes | None = None
+        self._telling: set[asyncio.Future[None]] = set()
         self.answered: Counter[tuple[str, ...]] = Counter()
         """Requests by route, method and status."""
         self.latency = Distribution()
@@ -137,7 +140,7 @@ class Api:
         told_later = later.wanted(route.asks, parameters)
         if told_later is not None:
             result = await self._result(context, route, asked, api_id)
-            await self._desk.notify(later.notification(told_later, context, api_id, result))
+            await self._tell(later.notification(told_later, context, api_id, result))
             return _json(later.STATUS, later.SPAWNED, api_id, headers)
         answer = await route.handler(context, asked)
         if route.status == 204:
@@ -162,6 +165,15 @@ class Api:
         except Exception:
             log.exception("request %s, %s %s, met a defect of ours", api_id, route.method, route.path)
             return _body({"error": "internal error"}, api_id)
+
+    async def _tell(self, notification: Notification) -> None:
+        """Kept on return, as a rule: who asked does not wait for long, as what was asked for is done."""
+        telling = asyncio.ensure_future(self._desk.notify(notification))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        done, _ = await asyncio.wait({telling}, timeout=later.KEPT_S)
+        for each in done:
+            each.result()
 
     async def _openapi(self, _request: web.Request) -> web.Response:
         if self._described is None:

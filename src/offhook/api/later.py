@@ -19,6 +19,8 @@ from offhook.records import Notification
 
 PURPOSE = "api-result"
 STATUS = 202
+KEPT_S = 2.0
+"""How long the answer waits for the result to be kept: clients give up after 5 s."""
 LONGEST_QUERY = 6_000
 """Octets, encoded: servers as a rule refuse request lines of more than 8 KiB."""
 
