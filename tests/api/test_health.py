@@ -8,9 +8,12 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from offhook.clock import Clock
 from offhook.node.health import Shared
@@ -31,6 +34,22 @@ def until(raw: Raw, wanted: Callable[[Answered], bool]) -> Answered:
     return answer
 
 
+@contextmanager
+def held(database: Path | str) -> Iterator[None]:
+    """Nobody else can write there within the block."""
+    if isinstance(database, str):
+        with psycopg.connect(database) as connection:
+            connection.execute("LOCK TABLE accounts")
+            yield
+            connection.rollback()
+        return
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
+
+
 def checks(answer: Answered) -> dict[str, Any]:
     found: dict[str, Any] = answer.body["checks"]
     return found
@@ -49,15 +68,12 @@ def test_a_database_that_takes_nothing(tmp_path: Path) -> None:
     raw = Raw(node.http_port)
     try:
         until(raw, lambda it: it.status == 200)
-        other = sqlite3.connect(node.database, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        answer = until(raw, lambda it: it.status == 503)
-        assert answer.body["status"] == "not ready"
-        assert checks(answer)["database"] == "nothing can be written"
-        assert checks(answer)["sip"] == checks(answer)["calls"] == "ok"
-        assert raw.ask("GET", "/healthz", Authorization="").status == 200
-        other.execute("ROLLBACK")
-        other.close()
+        with held(node.database):
+            answer = until(raw, lambda it: it.status == 503)
+            assert answer.body["status"] == "not ready"
+            assert checks(answer)["database"] == "nothing can be written"
+            assert checks(answer)["sip"] == checks(answer)["calls"] == "ok"
+            assert raw.ask("GET", "/healthz", Authorization="").status == 200
         until(raw, lambda it: it.status == 200)
         assert "not ready: database" in node.log.read_text()
     finally:

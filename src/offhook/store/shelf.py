@@ -69,8 +69,8 @@ class OutboxShelf:
         self._writer.postpone(notification)
 
     async def depth(self, now: datetime) -> tuple[int, float]:
-        """How many are committed and not finished, and how long ago, in s, the oldest of them was made; 0 when there is none."""
-        query = select(func.count(), func.min(tables.outbox.c.created_at))
+        """How many this node has committed and not finished, and the age of the oldest, in s; 0 when there is none."""
+        query = select(func.count(), func.min(tables.outbox.c.created_at)).where(*self._own)
         count, oldest = await self._database.browse(lambda connection: connection.execute(query).one())
         return count, 0.0 if oldest is None else max(0.0, (utc(now) - oldest).total_seconds())
 
