@@ -87,7 +87,7 @@ def test_the_node_does_what_it_is_described_to_do(asked: NodeProcess, customer: 
     phases = (
         ["--phases=examples,coverage,fuzzing,stateful", "--max-examples=100"]
         if FULL
-        else [*("--phases=fuzzing", "--max-examples=5", "--seed=1", "--no-shrink")]
+        else [*("--phases=fuzzing", "--max-examples=3", "--seed=1", "--no-shrink")]
     )
     done = subprocess.run(
         [

@@ -109,7 +109,7 @@ def test_what_is_no_http_is_refused_and_fills_no_log(node: NodeProcess) -> None:
     for octets in (
         b"GET / HTTP/1.1\r\nX: \0\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
-        b"GET " + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET " + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
     ):
         with socket.create_connection(("127.0.0.1", node.http_port), timeout=30) as stranger:
             stranger.sendall(octets)

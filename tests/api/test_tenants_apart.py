@@ -42,7 +42,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 """Parameters without which a request would be refused for another reason."""
 FOREIGN_TO_US = {"ip_acl_uuid", "credential_uuid"}
 """Parameters that name things which this platform does not have; they are kept as texts."""
-REFERS = ("_id", "_uuid", "application", "subaccount")
+REFERS = ("_id", "_uuid", "application", "subaccount", "sub_account", "iss")
 """How the names of parameters end that name something."""
 
 
@@ -109,22 +109,26 @@ def _empty(route: Route) -> dict[str, Any]:
 def listed(victim: Tenant, other: Tenant, places: dict[str, list[str]]) -> int:
     """Look for what the victim has through every filter of every list, as another; how often."""
     count = 0
-    secrets = {each.encode() for name, values in places.items() if name != "number" for each in values}
+    # Numbers and names of rooms may stand in what is one's own; ids may not.
+    secrets = {each.encode() for values in places.values() for each in values if len(each) >= 14}
     for route in ROUTES:
-        if not route.is_list or "{" in route.path:  # what lies within something is found by its path or not at all
+        if not route.is_list:
             continue
         needed = "country_iso=US&" if any(each.name == "country_iso" for each in msgspec.structs.fields(route.asks)) else ""
-        whole = other.raw.ask("GET", f"{route.path}?{needed}")
+        path = filled(route, other.places)[0]
+        whole = other.raw.ask("GET", f"{path}?{needed}")
         fields = [each.encode_name for each in msgspec.structs.fields(route.asks) if each.name not in {"limit", "offset"}]
         values = sorted({each for some in places.values() for each in some} | {"live", "queued", "inbound", "outbound", ""})
         for name, value in product(fields, values):
-            answer = other.raw.ask("GET", f"{route.path}?{needed}{name}={value}")
-            asked = f"{route.path}?{name}={value}"
+            answer = other.raw.ask("GET", f"{path}?{needed}{name}={value}")
+            asked = f"{path}?{name}={value}"
             if answer.status == 200:
                 assert not any(each in answer.text for each in secrets), asked
-                assert answer.body.get("meta", {}).get("total_count", 0) <= whole.body["meta"]["total_count"], asked
+                assert answer.body.get("meta", {}).get("total_count", 0) <= whole.body.get("meta", {}).get("total_count", 0), (
+                    asked
+                )
             else:
-                assert answer.status in {400, 403}, f"{asked}: {answer.status}"
+                assert answer.status in {400, 403} or (answer.status == 404 and "{" in route.path), f"{asked}: {answer.status}"
             count += 1
     return count
 
