@@ -110,7 +110,7 @@ def listed(victim: Tenant, other: Tenant, places: dict[str, list[str]]) -> int:
     """Look for what the victim has through every filter of every list, as another; how often."""
     count = 0
     # Numbers and names of rooms may stand in what is one's own; ids may not.
-    secrets = {each.encode() for values in places.values() for each in values if len(each) >= 14}
+    secrets = {each.encode() for values in places.values() for each in values if len(each) >= 14 or each.startswith("the-room")}
     for route in ROUTES:
         if not route.is_list:
             continue
