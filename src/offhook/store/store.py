@@ -130,8 +130,9 @@ class Store:
         """Raise ``StoreError`` unless the database takes something now."""
         if self._writer.trouble is not None:
             raise self._writer.trouble
-        # It takes the lock and the right to write, and changes nothing.
-        nothing = update(tables.accounts).where(false()).values(name="")
+        nothing = (
+            update(tables.accounts).where(false()).values(name="")
+        )  # takes the lock and the right to write, and changes nothing
         try:
             await self._database.write(lambda connection: connection.execute(nothing))
         except SQLAlchemyError as error:
