@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sqlite3
 import urllib.error
@@ -12,10 +13,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import plivo
+import psycopg
 import pytest
 from plivo import exceptions
 
-from offhook.testing.live import Customer, Desk, NodeProcess, document
+from offhook.store.postgresql import LOCK
+from offhook.testing.live import ON_POSTGRESQL, Customer, Desk, NodeProcess, document
 
 from .conftest import MAIN, TOKEN, played, plivo_here, recorded
 
@@ -73,12 +76,17 @@ def test_413_is_an_error_of_its_own_and_the_connection_stays_of_use(client: pliv
 
 
 @contextmanager
-def _locked(node: NodeProcess) -> Iterator[sqlite3.Connection]:
+def _locked(node: NodeProcess) -> Iterator[None]:
     """Another process has the database to itself: a backup that takes its time, a disk that hangs."""
-    with closing(sqlite3.connect(node.data / "offhook.db", isolation_level=None, timeout=60)) as other:
+    if isinstance(node.database, str):
+        with psycopg.connect(node.database, autocommit=True) as server:
+            server.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+            yield
+        return
+    with closing(sqlite3.connect(node.database, isolation_level=None, timeout=60)) as other:
         other.execute("BEGIN IMMEDIATE")
         try:
-            yield other
+            yield
         finally:
             other.execute("ROLLBACK")
 
@@ -103,6 +111,26 @@ def test_what_could_not_be_stored_is_refused_in_time_and_was_not_done(
         client.applications.delete(each)
 
 
+def test_a_result_that_is_told_later_is_either_done_and_told_or_refused(
+    node: NodeProcess, client: plivo.RestClient, customer: Customer
+) -> None:
+    customer.forget()
+    with _locked(node):
+        listed = client.conferences.list(callback_url=customer.url("/listed"))
+        assert listed.message == "async api spawned"
+        client.voice_retry_count = 2  # one attempt is enough: the SDK counts them here
+        with pytest.raises(exceptions.PlivoRestError, match="503"):
+            client.applications.create("never", callback_url=customer.url("/never"))
+    assert client.applications.create("later", callback_url=customer.url("/later")).message == "async api spawned"
+    [told] = customer.wait_for("/listed", timeout_s=60)
+    assert json.loads(told.body)["conferences"] == []
+    [told] = customer.wait_for("/later", timeout_s=60)
+    assert "never" not in [each.app_name for each in client.applications.list()]
+    assert customer.requests("/never") == []
+    client.applications.delete(json.loads(told.body)["app_id"])
+
+
+@pytest.mark.skipif(ON_POSTGRESQL, reason="there the rows of calls do not wait for the lock")
 def test_calls_are_placed_and_ended_while_nothing_can_be_stored(
     node: NodeProcess, client: plivo.RestClient, customer: Customer
 ) -> None:
