@@ -360,4 +360,4 @@ def test_warnings_alone_are_exit_status_0(capsys: pytest.CaptureFixture[str], mo
 def test_other_commands_do_not_load_it() -> None:
     code = "import offhook.cli.program, sys; print([name for name in sys.modules if name.startswith('offhook.cli.doctor')])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "['offhook.cli.doctor']"
+    assert done.stdout.strip() == "[]"

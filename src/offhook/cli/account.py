@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from offhook.cli import tables
 from offhook.cli.directory import Config, Data, main_account, with_store
 from offhook.errors import SettingsError
 from offhook.ids import Ids
@@ -32,10 +31,9 @@ def list_accounts(config: Config = None, data: Data = None) -> None:
         assert main is not None
         return [main, *(await store.tenants.subaccounts(main.auth_id, limit=_MOST, offset=0)).items]
 
-    table = Table("id", "name", "state", "time zone", box=None, pad_edge=False)
-    for each in with_store(work, config, data):
-        table.add_row(each.auth_id, each.name, "enabled" if each.enabled else "disabled", each.timezone)
-    Console().print(table)
+    found = with_store(work, config, data)
+    rows = [(each.auth_id, each.name, "enabled" if each.enabled else "disabled", each.timezone) for each in found]
+    tables.show(("id", "name", "state", "time zone"), rows)
 
 
 @accounts.command("rotate-token")

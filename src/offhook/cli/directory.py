@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from offhook.cli import tables
 from offhook.clock import Clock
 from offhook.errors import SettingsError
 from offhook.ids import Ids
@@ -94,10 +93,9 @@ def list_apps(config: Config = None, data: Data = None) -> None:
     async def work(store: Store) -> list[Application]:
         return list(await store.applications(await main_account(store)))
 
-    table = Table("id", "name", "answer URL", "hangup URL", box=None, pad_edge=False)
-    for each in with_store(work, config, data):
-        table.add_row(each.app_id, each.name, f"{each.answer_method} {each.answer_url}", each.hangup_url or "–")
-    Console().print(table)
+    found = with_store(work, config, data)
+    rows = [(each.app_id, each.name, f"{each.answer_method} {each.answer_url}", each.hangup_url or "–") for each in found]
+    tables.show(("id", "name", "answer URL", "hangup URL"), rows)
 
 
 @apps.command("remove")
@@ -132,10 +130,8 @@ def add_number(
 @numbers.command("list")
 def list_numbers(config: Config = None, data: Data = None) -> None:
     """List the numbers."""
-    table = Table("number", "application", box=None, pad_edge=False)
-    for each in with_store(lambda store: store.numbers(), config, data):
-        table.add_row(each.number, each.app_id or "–")
-    Console().print(table)
+    found = with_store(lambda store: store.numbers(), config, data)
+    tables.show(("number", "application"), [(each.number, each.app_id or "–") for each in found])
 
 
 @numbers.command("remove")

@@ -13,9 +13,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from offhook.cli import tables
 from offhook.cli.directory import Config, Data, with_store
 from offhook.errors import SettingsError
 from offhook.hooks import redacted
@@ -51,10 +50,10 @@ def list_hooks(
         for notice in found:
             print(json.dumps(_shown(notice), default=str))
         return
-    table = Table("id", "when", "state", "what", "call", "tries", "last", "URL", box=None, pad_edge=False)
+    rows = []
     for notice in found:
         moment = notice.finished_at or notice.created_at
-        cells = (
+        row = (
             notice.id,
             f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "–",
             _state(notice),
@@ -64,8 +63,8 @@ def list_hooks(
             _last(notice),
             f"{notice.method} {_url(notice)}".strip() or "–",
         )
-        table.add_row(*(Text(printable(each), overflow="fold") for each in cells))
-    Console().print(table)
+        rows.append(row)
+    tables.show(("id", "when", "state", "what", "call", "tries", "last", "URL"), rows)
 
 
 @hooks.command("show")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from offhook.cli import tables
 from offhook.cli.directory import Config, Data, with_store
 from offhook.errors import SettingsError
 from offhook.records import PoolNumber
@@ -56,12 +55,11 @@ def add(
 @pool.command("list")
 def list_pool(config: Config = None, data: Data = None) -> None:
     """List the numbers that nobody has rented."""
-    table = Table("number", "type", "country", "region", "city", "carrier", box=None, pad_edge=False)
-    for each in with_store(lambda store: store.own_numbers.whole_pool(), config, data):
-        table.add_row(
-            each.number, each.number_type, *(part or "–" for part in (each.country, each.region, each.city, each.carrier))
-        )
-    Console().print(table)
+    rows = [
+        (each.number, each.number_type, *(part or "–" for part in (each.country, each.region, each.city, each.carrier)))
+        for each in with_store(lambda store: store.own_numbers.whole_pool(), config, data)
+    ]
+    tables.show(("number", "type", "country", "region", "city", "carrier"), rows)
 
 
 @pool.command("remove")

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from offhook.cli import tables
 from offhook.cli.directory import Config, Data, with_store
 from offhook.errors import SettingsError
 from offhook.printable import printable
@@ -52,7 +50,7 @@ def list_recordings(
         for each in found:
             print(_json(each))
         return
-    table = Table("began", "recording", "call", "from", "to", "s", "format", "kB", box=None, pad_edge=False)
+    rows = []
     for each in found:
         cells = (
             f"{each.started_at:%Y-%m-%d %H:%M:%S}",
@@ -64,8 +62,8 @@ def list_recordings(
             f"{each.file_format} {'stereo' if each.channels > 1 else 'mono'}",
             str(each.octets // 1000),
         )
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+        rows.append(cells)
+    tables.show(("began", "recording", "call", "from", "to", "s", "format", "kB"), rows)
 
 
 @recordings.command("show")

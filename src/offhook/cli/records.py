@@ -11,18 +11,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from offhook.calls import describe
-from offhook.cli import ladder
+from offhook.cli import ladder, tables
 from offhook.cli.directory import Config, Data, with_store
 from offhook.cli.ladder import Told
 from offhook.errors import SettingsError
 from offhook.printable import printable
-from offhook.records import CallRecord
 from offhook.store import Store
 
+UUID_CHARACTERS = 36
 LEAST_COLUMNS = 80
 """What a picture is laid out for where nobody says how wide it may be."""
 MOST_COLUMNS = 1000
@@ -38,24 +36,19 @@ def register(app: typer.Typer) -> None:
 @calls.command("list")
 def list_calls(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
+    account: Annotated[str | None, typer.Option(help="Only those of the account with this id.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: Config = None,
     data: Data = None,
 ) -> None:
     """List call records, the newest first."""
-
-    async def work(store: Store) -> list[CallRecord]:
-        account, _ = await store.ensure_account(None, None)
-        return list(await store.records(account.auth_id, limit=limit, offset=0))
-
-    found = with_store(work, config, data)
+    found = with_store(lambda store: store.records(account, limit=limit), config, data)
     if as_json:
         for record in found:
             print(json.dumps(asdict(record), default=str))
         return
-    table = Table("began", "call", "from", "to", "s", "ended by", "cause", box=None, pad_edge=False)
-    for record in found:
-        cells = (
+    rows = [
+        (
             f"{record.initiation_time:%Y-%m-%d %H:%M:%S}",
             record.call_uuid,
             record.from_number,
@@ -64,13 +57,14 @@ def list_calls(
             record.hangup_source,
             f"{record.hangup_cause_code} {record.hangup_cause_name}",
         )
-        table.add_row(*(Text(printable(each)) for each in cells))
-    Console().print(table)
+        for record in found
+    ]
+    tables.show(("began", "call", "from", "to", "s", "ended by", "cause"), rows)
 
 
 @calls.command("show")
 def show_call(
-    call_uuid: str,
+    call_uuid: Annotated[str, typer.Argument(help="The CallUUID, or its beginning.")],
     svg: Annotated[Path | None, typer.Option(help="Write the picture to this file as SVG; - is standard output.")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="One line an event, with all its facts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Record and timeline as one JSON object.")] = False,
@@ -84,6 +78,7 @@ def show_call(
     """
     if sum([as_json, lines, svg is not None]) > 1:
         raise typer.BadParameter("one of --json, --lines and --svg at a time")
+    call_uuid = with_store(lambda store: _whole(store, call_uuid), config, data)
     call, legs = with_store(lambda store: _told(store, call_uuid), config, data)
     if call.record is None and not call.rows:
         raise SettingsError(f"there is no call {printable(call_uuid)}; 'offhook calls list' shows them")
@@ -98,6 +93,14 @@ def show_call(
         _write(svg, ladder.svg(ladder.picture(call, legs, most_lanes=ladder.MOST_LANES)))
     else:
         _draw(call, legs, width or max(shutil.get_terminal_size((LEAST_COLUMNS, 24)).columns, ladder.LEAST_WIDTH))
+
+
+async def _whole(store: Store, begun: str) -> str:
+    """A CallUUID of which only the beginning was typed. Raises ``SettingsError`` where several begin so."""
+    found = await store.calls_beginning(begun.lower()) if len(begun) < UUID_CHARACTERS else []
+    if len(found) > 1:
+        raise SettingsError(f"more than one call begins with {printable(begun)}, {found[0]} and {found[1]} do; write more of it")
+    return found[0] if found else begun
 
 
 async def _told(store: Store, call_uuid: str) -> tuple[Told, list[Told]]:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from offhook.cli import tables
 from offhook.cli.directory import Config, Data, main_account, with_store
 from offhook.errors import SettingsError
 from offhook.ids import Ids
@@ -85,13 +84,13 @@ def list_endpoints(config: Config = None, data: Data = None) -> None:
         return await store.telephony.endpoints(), await store.telephony.bindings(datetime.now(UTC))
 
     found, bindings = with_store(work, config, data)
-    table = Table("user", "alias", "application", "registered at", "by", box=None, pad_edge=False)
+    rows = []
     for endpoint in found:
         live = [each for each in bindings if each.username == endpoint.username]
         contacts = "\n".join(f"{each.contact} ({each.source if each.natted else 'direct'})" for each in live)
         agents = "\n".join(each.user_agent for each in live)
-        table.add_row(endpoint.username, endpoint.alias, endpoint.app_id or "–", contacts or "–", agents or "–")
-    Console().print(table)
+        rows.append((endpoint.username, endpoint.alias, endpoint.app_id or "–", contacts or "–", agents or "–"))
+    tables.show(("user", "alias", "application", "registered at", "by"), rows)
 
 
 @endpoints.command("remove")

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from offhook.cli import tables
 from offhook.cli.directory import Config, Data, main_account, with_store
 from offhook.clock import Clock
 from offhook.errors import SettingsError
@@ -167,22 +166,14 @@ def _check(trunk: Trunk) -> None:
 @trunks.command("list")
 def list_trunks(config: Config = None, data: Data = None) -> None:
     """List the trunks."""
-    table = Table("name", "host", "by", "as", "numbers", "priority", "calls from", "application", box=None, pad_edge=False)
+    rows = []
     for each in with_store(lambda store: store.telephony.trunks(), config, data):
         who = f"{each.username}{' (registers)' if each.register else ''}" if each.username else "its address"
         numbers = ", ".join(prefix or "all" for prefix in each.prefixes)
         sources = ", ".join(each.addresses) or each.inbound_username or "–"
-        table.add_row(
-            each.name,
-            each.host,
-            each.transport or "–",
-            who,
-            numbers,
-            f"{each.priority}/{each.weight}",
-            sources,
-            each.app_id or "–",
-        )
-    Console().print(table)
+        priority, app = f"{each.priority}/{each.weight}", each.app_id or "–"
+        rows.append((each.name, each.host, each.transport or "–", who, numbers, priority, sources, app))
+    tables.show(("name", "host", "by", "as", "numbers", "priority", "calls from", "application"), rows)
 
 
 @trunks.command("test")

@@ -88,7 +88,7 @@ def test_json_is_the_record_and_the_timeline_of_this_call(show, store_calls, tel
     call, *legs = _call(tell)
     store_calls(call, *legs)
     told = json.loads(show("show", "call-a", "--json").stdout)
-    assert set(told) == {"record", "timeline"}
+    assert set(told) == {"record", "timeline", "feedback"}
     assert told["record"]["call_uuid"] == "call-a"
     assert told["timeline"] == json.loads(json.dumps([asdict(row) for row in call.rows], default=str))
 
