@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -362,6 +363,10 @@ def test_an_answer_does_not_wait_for_a_result_that_cannot_be_kept(scene: Scene) 
         answer = raw.ask("DELETE", "Conference/?callback_url=http://h.example/told")
         assert (answer.status, scene.told, scene.rooms.asked) == (202, [], [("hang up", None)])
         scene.kept.set()
+        deadline = time.monotonic() + 120
+        while not scene.told:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     scene.run(work)
     assert [each.purpose for each in scene.told] == ["api-result"]
