@@ -127,6 +127,17 @@ def test_the_outbox_is_empty_when_all_is_delivered(told: NodeProcess) -> None:
     assert value(samples(page(told)), "offhook_outbox_oldest_seconds") == 0
 
 
+def test_a_trunk_that_does_not_answer_is_down(told: NodeProcess) -> None:
+    there = ("offhook_trunk_up", frozenset({("trunk", "carrier")}))
+    told.command("trunk", "add", "carrier", "--host", "127.0.0.1:9", "--transport", "tcp", "--options-s", "1")
+    found = until(lambda: samples(page(told)), lambda it: it.get(there) == 0)
+    assert (
+        value(found, "offhook_trunk_calls", trunk="carrier") == value(found, "offhook_trunk_failures_total", trunk="carrier") == 0
+    )
+    told.command("trunk", "remove", "carrier")
+    until(lambda: samples(page(told)), lambda it: there not in it)
+
+
 def test_the_page_is_the_table_and_nothing_else(told: NodeProcess) -> None:
     found = {each.name: each for each in text_string_to_metric_families(page(told)) if each.name.startswith("offhook_")}
     assert {name + ("_total" if each.type == "counter" else "") for name, each in found.items()} == {

@@ -98,9 +98,21 @@ def _responses(route: Route) -> dict[str, Any]:
     if takes_callback(route.asks):
         kinds = (*kinds, Spawned) if route.status == STATUS else kinds
         responses[str(STATUS)] = _answered("The result is sent to `callback_url`.", (Spawned,))
-    if route.status == 204:
-        return {**responses, "204": {"description": "Done."}}
-    return {**responses, str(route.status): _answered("Done.", kinds)}
+    responses[str(route.status)] = {"description": "Done."} if route.status == 204 else _answered("Done.", kinds)
+    return {status: {**response, "headers": _headers(status)} for status, response in responses.items()}
+
+
+def _headers(status: str) -> dict[str, Any]:
+    """The fields that every response has, and those that come with some."""
+    told: dict[str, Any] = {
+        "X-Request-Id": {"description": "The `api_id`.", "required": True, "schema": {"type": "string", "format": "uuid"}},
+        "RateLimit-Policy": {"description": "How much may be asked.", "schema": {"type": "string"}},
+        "RateLimit": {"description": "How much of it is left, and for how long.", "schema": {"type": "string"}},
+    }
+    if status == "429":
+        seconds = {"type": "integer", "minimum": 1}
+        told["Retry-After"] = {"description": "Seconds.", "required": True, "schema": seconds}
+    return told
 
 
 def _answered(description: str, kinds: tuple[type, ...]) -> dict[str, Any]:
