@@ -15,6 +15,8 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/offhook demo
 
 # In two halves at the same time: most tests wait for something real, and two cores are there. What a half has printed comes at its end.
+# A second time, with the store on PostgreSQL (tests/postgresql runs with the others).
+ON_POSTGRESQL := tests/store tests/api tests/e2e/test_first_call.py
 LIVE := tests/answering tests/e2e tests/load tests/media tests/speech tests/test_docs.py tests/test_node.py
 test: $(VENV)/all.stamp
 	@$(MAKE) -j2 -k -Oline --no-print-directory _live _rest
@@ -24,6 +26,7 @@ _live:
 	$(BIN)/pytest $(LIVE)
 _rest: lint
 	nice $(BIN)/pytest --ignore=tests/interop $(LIVE:%=--ignore=%)
+	OFFHOOK_TEST_DATABASE=postgresql nice $(BIN)/pytest $(ON_POSTGRESQL)
 	$(BIN)/pytest tests/interop
 
 lint: $(VENV)/all.stamp

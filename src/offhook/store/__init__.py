@@ -3,7 +3,7 @@
 from offhook.store.archive import Archive
 from offhook.store.backend import StoreError
 from offhook.store.history import CallFilter
-from offhook.store.inspection import Contents, contents, faults, size
+from offhook.store.inspection import Contents, contents, emptied, faults, size
 from offhook.store.nodes import known_node_id, node_id
 from offhook.store.notices import CannotRetry, Notice, State
 from offhook.store.numbers import NumberTaken, country_of, digits_of
@@ -35,6 +35,7 @@ __all__ = [
     "contents",
     "country_of",
     "digits_of",
+    "emptied",
     "faults",
     "known_node_id",
     "node_id",

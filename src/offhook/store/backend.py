@@ -35,8 +35,10 @@ class Backend(ABC):
     """How the driver wants the statements that are compiled once and given rows as tuples."""
     shared: bool
     """Several nodes may use it at a time: what a node has left is told from what others do by the node's id."""
-    written: Any = None
-    """Of call records, an expression that grows with each that is committed; ``None`` where there is none."""
+    written: Any
+    """Of a call record, a number that tells which were committed later."""
+    settled: Any
+    """Up to which such number there will be no other records than those that are there."""
 
     @abstractmethod
     def prepare(self) -> None:

@@ -30,7 +30,7 @@ _WORDS = {str(each).lower(): str(each) for each in Source} | {
 }
 """Words of our own, by how a caller may write them: those can be looked for as they stand."""
 
-_COLUMNS = tables.call_records.c
+_COLUMNS: Any = tables.call_records.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +58,33 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counted: dict[tuple[str, CallFilter], tuple[int, int]] = {}
-        """The last row that was counted, and how many there were; of the thread that browses."""
+        """Up to which record is settled, and how many there are to there; of the thread that browses."""
 
     async def calls(
         self, auth_id: str, wanted: CallFilter, *, limit: int, offset: int, place: Place | None = None
     ) -> Page[CallRecord]:
         """Records of an account, the newest first; those that end together are in the order of their UUIDs.
 
-        Which ones a page has is found in the index ``ix_call_records_listed`` alone; only those are read. Where the database can
-        say what has come since, a total is counted once and kept up: records are never changed, and ``forget`` follows a removal.
+        What a page has, and how many there are, is found in indices alone; only the records of the page are read. A total is
+        counted once and kept up by what has come since: records are never changed, and ``forget`` follows a removal.
 
         Args:
             place: the page begins (or, towards newer ones, ends) there, instead of at an offset from the newest.
         """
 
         def read(connection: Connection) -> Page[CallRecord]:
-            conditions = self._conditions(connection, auth_id, wanted)
-            total = self._known_total(connection, auth_id, wanted, conditions)
+            conditions = self._conditions(auth_id, wanted, self._listed_by(connection, wanted))
+            total = self._known_total(connection, auth_id, wanted)
             if place is not None:
-                total = _count(connection, conditions) if total is None else total
-                found = _identities(
-                    connection, [*conditions, place.beyond(_COLUMNS.end_time, _COLUMNS.call_uuid)], limit + 1, 0, place
-                )
+                if total is None:
+                    total = self._counted_anew(connection, auth_id, wanted)
+                beyond = place.beyond(_COLUMNS.end_time, _COLUMNS.call_uuid)
+                found = _identities(connection, [*conditions, beyond], limit + 1, 0, place)
             elif total is None:
                 found = _identities(connection, conditions, limit + AHEAD, offset)
-                total = _end_of(found, limit + AHEAD, offset)
-                total = _count(connection, conditions) if total is None else total
+                total = self._counted_anew(connection, auth_id, wanted, _end_of(found, limit + AHEAD, offset))
             else:  # The last ones are found without looking for more behind them.
                 found = _identities(connection, conditions, min(limit, total - offset), offset)
-            self._remember(connection, auth_id, wanted, total)
             more = offset + limit < total if place is None else len(found) > limit
             shown = found[:limit] if place is None or not place.newer else found[:limit][::-1]
             return Page(_records(connection, shown), total, more)
@@ -97,42 +95,57 @@ class History:
         """Count anew: records have been removed."""
         await self._database.browse(lambda _connection: self._counted.clear())
 
-    def _conditions(self, connection: Connection, auth_id: str, wanted: CallFilter) -> list[Any]:
-        """What the records have to be; put so that they are found by the index that is best for them."""
-        columns, unindexed = tables.call_records.c, self._database.backend.unindexed
-        numbers = [(columns.from_key, wanted.from_number), (columns.to_key, wanted.to_number)]
-        asked = [(column, number) for column, number in numbers if number is not None]
-        owner: Any = columns.auth_id
-        rare: Any = None
-        if unindexed(owner) is not owner:
-            rare = next((column for column, number in asked if _few(connection, _begins(column, number))), None)
-        if rare is not None or wanted.parent_call_uuid is not None:
-            owner = unindexed(owner)  # Another index than that of the account's calls is the better one.
-        conditions = [owner == auth_id, *_plain_conditions(wanted)]
-        for column, number in asked:
-            conditions += _begins(column if column is rare else unindexed(column), number)
+    def _listed_by(self, connection: Connection, wanted: CallFilter) -> Any:
+        """The column whose index finds the records of a page: the account's, which has their order, unless another has few."""
+        if wanted.parent_call_uuid is not None:
+            return _COLUMNS.parent_call_uuid
+        if self._database.backend.unindexed(_COLUMNS.auth_id) is _COLUMNS.auth_id:
+            return _COLUMNS.auth_id  # The planner of this database finds out by itself.
+        rare = (column for column, number in _numbers(wanted) if _few(connection, _begins(column, number)))
+        return next(rare, _COLUMNS.auth_id)
+
+    def _conditions(self, auth_id: str, wanted: CallFilter, by: Any) -> list[Any]:
+        """What the records have to be, put so that they are found by the index of a column; ``None``: by their rows."""
+
+        def shown(column: Any) -> Any:
+            return column if column is by else self._database.backend.unindexed(column)
+
+        conditions = [shown(_COLUMNS.auth_id) == auth_id, *_plain_conditions(wanted)]
+        for column, number in _numbers(wanted):
+            conditions += _begins(shown(column), number)
         return conditions
 
-    def _known_total(self, connection: Connection, auth_id: str, wanted: CallFilter, conditions: Sequence[Any]) -> int | None:
+    def _known_total(self, connection: Connection, auth_id: str, wanted: CallFilter) -> int | None:
         """The total as remembered, and what has come since."""
-        written = self._database.backend.written
-        if written is None or (auth_id, wanted) not in self._counted:
+        if (auth_id, wanted) not in self._counted:
             return None
-        seen, total = self._counted[auth_id, wanted]
-        if _newest(connection, written) == seen:
-            return total
-        # Few have come: they are found by their rows, whatever else there is an index for.
-        unindexed = self._database.backend.unindexed
-        owner = unindexed(tables.call_records.c.auth_id) == auth_id
-        return total + _count(connection, [owner, *conditions[1:], written > seen])
+        seen, settled = self._counted[auth_id, wanted]
+        horizon = self._horizon(connection)
+        come, stays = self._come_since(connection, auth_id, wanted, seen, horizon)
+        self._counted[auth_id, wanted] = horizon, settled + stays
+        return settled + come
 
-    def _remember(self, connection: Connection, auth_id: str, wanted: CallFilter, total: int) -> None:
-        written = self._database.backend.written
-        if written is None:
-            return
-        if len(self._counted) >= MOST_COUNTED and (auth_id, wanted) not in self._counted:
+    def _counted_anew(self, connection: Connection, auth_id: str, wanted: CallFilter, total: int | None = None) -> int:
+        """Count, unless the total is found out already, and remember it."""
+        if total is None:
+            total = _count(connection, self._conditions(auth_id, wanted, _counted_by(wanted)))
+        if len(self._counted) >= MOST_COUNTED:
             self._counted.clear()
-        self._counted[auth_id, wanted] = _newest(connection, written), total  # of one moment: it is one transaction
+        horizon = self._horizon(connection)
+        come, _ = self._come_since(connection, auth_id, wanted, horizon, horizon)
+        self._counted[auth_id, wanted] = horizon, total - come
+        return total
+
+    def _horizon(self, connection: Connection) -> int:
+        return int(connection.execute(select(self._database.backend.settled)).scalar() or 0)
+
+    def _come_since(self, connection: Connection, auth_id: str, wanted: CallFilter, seen: int, horizon: int) -> tuple[int, int]:
+        """How many there are behind ``seen``, and how many of those are settled."""
+        written = self._database.backend.written
+        conditions = [*self._conditions(auth_id, wanted, None), written > seen]
+        counts = func.count(), func.count().filter(written <= horizon)
+        come, stays = connection.execute(select(*counts).select_from(tables.call_records).where(*conditions)).one()
+        return int(come), int(stays)
 
 
 def _identities(
@@ -145,7 +158,7 @@ def _identities(
 
 
 def _records(connection: Connection, identities: Sequence[str]) -> list[CallRecord]:
-    rows = connection.execute(select(tables.call_records).where(tables.call_records.c.call_uuid.in_(identities))).mappings()
+    rows = connection.execute(select(tables.call_records).where(_COLUMNS.call_uuid.in_(identities))).mappings()
     found = {row["call_uuid"]: value_of(CallRecord, row) for row in rows}
     return [found[each] for each in identities]
 
@@ -159,17 +172,25 @@ def _count(connection: Connection, conditions: Sequence[Any]) -> int:
     return int(connection.execute(select(func.count()).select_from(tables.call_records).where(*conditions)).scalar_one())
 
 
-def _newest(connection: Connection, written: Any) -> int:
-    return int(connection.execute(select(func.max(written)).select_from(tables.call_records)).scalar() or 0)
-
-
 def _few(connection: Connection, begun: Sequence[Any]) -> bool:
-    some = select(tables.call_records.c.call_uuid).where(*begun).limit(FEW).subquery()
+    some = select(_COLUMNS.call_uuid).where(*begun).limit(FEW).subquery()
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one()) < FEW
 
 
+def _numbers(wanted: CallFilter) -> list[tuple[Any, str]]:
+    both = (_COLUMNS.from_key, wanted.from_number), (_COLUMNS.to_key, wanted.to_number)
+    return [(column, number) for column, number in both if number is not None]
+
+
+def _counted_by(wanted: CallFilter) -> Any:
+    """The column whose index has the fewest to count."""
+    if wanted.parent_call_uuid is not None:
+        return _COLUMNS.parent_call_uuid
+    return next((column for column, _ in _numbers(wanted)), _COLUMNS.auth_id)
+
+
 def _plain_conditions(wanted: CallFilter) -> list[Any]:
-    columns = tables.call_records.c
+    columns = _COLUMNS
     exact = {
         columns.direction: wanted.direction,
         columns.parent_call_uuid: wanted.parent_call_uuid,

@@ -1,4 +1,7 @@
-"""A look into a database from outside: nothing is made, brought up to date or written, and a node may have it open."""
+"""A look into a database from outside: nothing is made, brought up to date or written, and a node may have it open.
+
+But ``emptied``, for what measures and tests.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from offhook.store.backend import StoreError
 from offhook.store.database import backend_of, reason
 from offhook.store.sqlite import Sqlite
-from offhook.store.tables import HEAD
+from offhook.store.tables import HEAD, metadata
 
 _BUSY_S = 2.0
 _MOST_FAULTS = 5
@@ -92,6 +95,21 @@ def size(url: str) -> tuple[str, int, str]:
     except SQLAlchemyError as error:
         raise StoreError(f"the database {backend.name} cannot be read: {reason(error)}") from error
     return backend.name, int(row[0]), str(row[1])
+
+
+def emptied(url: str) -> None:
+    """Remove all tables of ours from a database, with all that is in them. It blocks.
+
+    Raises:
+        StoreError: it cannot be reached.
+    """
+    backend = backend_of(url)
+    try:
+        with backend.engine().begin() as connection:
+            metadata.drop_all(connection)
+            connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database {backend.name} cannot be emptied: {reason(error)}") from error
 
 
 _SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Column, Connection, Engine, Integer, NullPool, String, Table, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    NullPool,
+    String,
+    Table,
+    create_engine,
+    event,
+    literal_column,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -52,13 +64,18 @@ class PostgreSql(Backend):
 
     dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
     shared = True
+    written: Any = literal_column("call_records.written_by", BigInteger)
+    """The transaction that wrote it: the column has that as its default, and none but this database has it."""
+    settled: Any = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1", BigInteger)
+    """Transactions below the oldest that runs are over."""
 
     def __init__(self, url: str) -> None:
         self._psycopg = _driver()
         try:
             given = self._psycopg.conninfo.conninfo_to_dict(url)
         except self._psycopg.ProgrammingError as error:
-            raise StoreError(f"the database's URL cannot be read: {str(error).strip()}; see docs/operations.md") from None
+            said = " ".join(str(error).replace(url, "…").split())  # there may be a password in it
+            raise StoreError(f"the database's URL cannot be read: {said}; docs/operations.md has an example") from None
         user, host, port = (str(given.get(each) or "") for each in ("user", "host", "port"))
         place = (f"{user}@" if user else "") + host + (f":{port}" if port else "")
         self.name = f"postgresql://{place}/{given.get('dbname') or ''}"

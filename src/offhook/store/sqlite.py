@@ -8,7 +8,20 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Integer, NullPool, Table, create_engine, event, literal_column
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    NullPool,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.sql.elements import UnaryExpression
@@ -26,6 +39,7 @@ class Sqlite(Backend):
     dialect = sqlite.dialect(paramstyle="qmark")
     shared = False
     written: Any = literal_column("call_records.rowid", Integer)
+    settled: Any = select(func.max(literal_column("rowid", Integer))).select_from(text("call_records")).scalar_subquery()
 
     def __init__(self, path: Path) -> None:
         self.path = path

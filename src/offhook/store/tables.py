@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-HEAD = "0009"
+HEAD = "0010"
 """The migration that these definitions match."""
 
 metadata = MetaData(
@@ -130,6 +130,7 @@ heartbeats = Table(
     Column("beat_at", DateTime, nullable=False),
 )
 
+_NARROWED = "duration_s", "hangup_cause_code", "direction", "hangup_source", "stir_verification"
 _HAS_PARENT = text("parent_call_uuid IS NOT NULL")
 
 call_records = Table(
@@ -157,14 +158,10 @@ call_records = Table(
     Column("source_ip", String(64)),
     Column("from_key", _KEY, nullable=False),
     Column("to_key", _KEY, nullable=False),
-    # Lists are answered from this one alone: it has their order, and all that they can be narrowed by.
-    Index(
-        "ix_call_records_listed",
-        *("auth_id", "end_time", "call_uuid", "direction", "hangup_cause_code", "hangup_source", "stir_verification"),
-        *("duration_s", "from_key", "to_key"),
-    ),
-    Index("ix_call_records_from", "from_key"),
-    Index("ix_call_records_to", "to_key"),
+    # Lists are answered from these alone: they have all that lists can be narrowed by. The first one has their order.
+    Index("ix_call_records_listed", "auth_id", "end_time", "call_uuid", *_NARROWED, "from_key", "to_key"),
+    Index("ix_call_records_from", "from_key", "auth_id", "end_time", *_NARROWED, "to_key"),
+    Index("ix_call_records_to", "to_key", "auth_id", "end_time", *_NARROWED),
     # Only of B legs: the record of any other call costs no more for it.
     Index("ix_call_records_parent", "parent_call_uuid", sqlite_where=_HAS_PARENT, postgresql_where=_HAS_PARENT),
 )

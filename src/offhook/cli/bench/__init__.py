@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from offhook.cli.bench import bridge, calls, media
+from offhook.cli.bench import api, bridge, calls, media
 
 __all__ = ["register"]
 
@@ -15,4 +15,5 @@ def register(app: typer.Typer) -> None:
     group.command("media")(media.run)
     group.command("calls")(calls.run)
     group.command("bridge")(bridge.run)
+    group.command("api")(api.run)
     app.add_typer(group)

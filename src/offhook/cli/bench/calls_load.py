@@ -73,7 +73,7 @@ async def measure(calls: int, rate: float) -> CallsResult:
         BenchFailed: a part did not start.
     """
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
-        async with _python("offhook.cli.bench.calls_customer") as customer:
+        async with python("offhook.cli.bench.calls_customer") as customer:
             web = f"http://127.0.0.1:{await _word(customer, 'port')}"
             async with a_node(folder, web) as node:
                 sip = await ready(node)
@@ -105,7 +105,7 @@ async def _shares(calls: int, rate: float) -> dict[str, float]:
     """What the switch spends its CPU time on, the largest first, as shares of 1."""
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
         found = Path(folder) / "parts.json"
-        async with _python("offhook.cli.bench.calls_customer") as customer:
+        async with python("offhook.cli.bench.calls_customer") as customer:
             web = f"http://127.0.0.1:{await _word(customer, 'port')}"
             async with a_node(folder, web, "offhook.cli.bench.calls_sampled", str(found)) as node:
                 sip = await ready(node)
@@ -120,9 +120,10 @@ async def _shares(calls: int, rate: float) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _python(
+async def python(
     module: str, *arguments: str, environment: dict[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A module as a process of its own, until the block ends."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-u",
@@ -151,7 +152,7 @@ def a_node(
     folder: str, web: str, module: str = "offhook", *more: str
 ) -> contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]:
     flags = ["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", folder, "--log-level", "error"]
-    return _python(module, *more, "serve", "--dev", *flags, "--answer-url", f"{web}/answer", "--hangup-url", f"{web}/hangup")
+    return python(module, *more, "serve", "--dev", *flags, "--answer-url", f"{web}/answer", "--hangup-url", f"{web}/hangup")
 
 
 async def _word(process: asyncio.subprocess.Process, name: str) -> str:
@@ -174,7 +175,7 @@ async def ready(node: asyncio.subprocess.Process) -> str:
 
 
 async def _load(sip: str, calls: int, rate: float) -> dict[str, Any]:
-    async with _python("offhook.cli.bench.calls_caller", sip, str(calls), str(rate)) as caller:
+    async with python("offhook.cli.bench.calls_caller", sip, str(calls), str(rate)) as caller:
         assert caller.stdout is not None
         reply: dict[str, Any] = msgspec.json.decode(await caller.stdout.readline())
         return reply

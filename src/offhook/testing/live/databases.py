@@ -25,7 +25,7 @@ ON_POSTGRESQL = os.environ.get("OFFHOOK_TEST_DATABASE", "") == "postgresql"
 """Whether the stores of tests that leave it open stand in PostgreSQL."""
 START_S = 60.0
 _USER = "offhook"
-_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=60", "jit=off")
+_FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=60", "jit=off")
 _TEMPLATE = "with_tables"
 
 
@@ -82,7 +82,9 @@ class Cluster:
         return f"postgresql://{_USER}@/{name}?host={self.folder}"
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start it, and wait until it takes connections; nothing where it runs."""
+        if self._process is not None and self._process.poll() is None:
+            return
         settings = [part for each in _FAST for part in ("-c", each)]
         program = postgresql_program("postgres")
         assert program is not None
