@@ -14,9 +14,10 @@ BIN := $(VENV)/bin
 demo: $(VENV)/demo.stamp
 	$(BIN)/offhook demo
 
-# In two halves at the same time: most tests wait for something real, and two cores are there. What a half has printed comes at its end.
-# A second time, with the store on PostgreSQL (tests/postgresql runs with the others).
+# Run a second time, with the store on PostgreSQL. (tests/postgresql always starts a server.)
 ON_POSTGRESQL := tests/store tests/api tests/e2e/test_first_call.py
+
+# In two halves at the same time: most tests wait for something real, and two cores are there. What a half has printed comes at its end.
 LIVE := tests/answering tests/e2e tests/load tests/media tests/speech tests/test_docs.py tests/test_node.py
 test: $(VENV)/all.stamp
 	@$(MAKE) -j2 -k -Oline --no-print-directory _live _rest

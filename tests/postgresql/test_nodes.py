@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import http.client
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -191,6 +193,41 @@ def test_what_a_node_has_left_that_does_not_come_back_is_closed_by_the_other(
     assert f"its {CALLS} call(s) are closed now" in scene.other.log.read_text()
     now = datetime.now(UTC)
     assert all(each.end_time <= now + timedelta(seconds=5) for each in again.records())
+
+
+def test_a_call_outlives_the_server_and_is_on_record_when_that_is_back(
+    cluster: Cluster, customer: Customer, tmp_path: Path
+) -> None:
+    customer.says("/answer", document('<GetDigits timeout="600"/>'))
+    urls = "--answer-url", customer.url("/answer"), "--hangup-url", customer.url("/hangup")
+    node = NodeProcess(tmp_path / "node", *urls, database=cluster.database(), auth_id=MAIN, auth_token=TOKEN)
+
+    async def scene() -> None:
+        async with a_phone() as phone, phone.dial(node.uri()) as leg, asyncio.timeout(_IN_TIME_S):
+            await leg.wait_answered()
+            assert await asyncio.to_thread(_asked, node) == 200
+            await asyncio.to_thread(cluster.stop)
+            assert await asyncio.to_thread(_asked, node) == 503
+
+    asyncio.run(scene())  # at its end the phone hangs up
+    cluster.start()
+    [hangup] = customer.wait_for("/hangup", timeout_s=_IN_TIME_S)
+    assert node.stop() == 0
+    [record] = node.records()
+    assert (record.call_uuid, record.hangup_source) == (hangup["CallUUID"], "Caller")
+    log = node.log.read_text()
+    assert "is reached again" in log and TOKEN not in log
+
+
+def _asked(node: NodeProcess) -> int:
+    """The status of a list of calls."""
+    connection = http.client.HTTPConnection("127.0.0.1", node.http_port, timeout=_IN_TIME_S)
+    basic = base64.b64encode(f"{MAIN}:{TOKEN}".encode()).decode()
+    connection.request("GET", f"/v1/Account/{MAIN}/Call/", headers={"Authorization": f"Basic {basic}"})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
 
 
 async def _busy(target: str) -> None:

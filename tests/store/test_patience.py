@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from offhook.store.backend import StoreBusy
 from offhook.store.database import Database, backend_of
-from offhook.store.patience import StoreBusy, in_time
+from offhook.store.patience import in_time
 
 Work = Callable[[Connection], Any]
 

@@ -16,6 +16,14 @@ class StoreError(OffhookError):
     """The database cannot be opened or used; the message says which and why."""
 
 
+class StoreBusy(StoreError):
+    """The database did not take a unit of work in time; nothing of it was done, nor will be."""
+
+
+class Unreachable(StoreError):
+    """There was no connection a moment ago, and it is too early to try again."""
+
+
 class Cursor(Protocol):
     """The driver's own, for the rows that every call writes."""
 

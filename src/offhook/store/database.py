@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from offhook.store.backend import Backend, Cursor, StoreError
+from offhook.store.backend import Backend, Cursor, StoreBusy, StoreError, Unreachable
 from offhook.store.postgresql import PostgreSql, is_postgresql
 from offhook.store.sqlite import Sqlite
 
@@ -109,12 +109,20 @@ class Database:
         return await self._run(self._writer, unit, lambda: False)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work``, one statement that must not write. It sees what is committed."""
-        return await self._run(self._reader, lambda connection: _in_transaction(connection, work), lambda: True)
+        """Run ``work``, one statement that must not write. It sees what is committed. Raises ``StoreBusy``."""
+        return await self._look(self._reader, work)
 
     async def browse(self, work: Callable[[Connection], T]) -> T:
         """Like ``read``, for what may look at many rows or at several things of one moment; calls do not wait behind it."""
-        return await self._run(self._browser, lambda connection: _in_transaction(connection, work), lambda: True)
+        return await self._look(self._browser, work)
+
+    async def _look(self, thread: ThreadPoolExecutor, work: Callable[[Connection], T]) -> T:
+        try:
+            return await self._run(thread, lambda connection: _in_transaction(connection, work), lambda: True)
+        except Exception as error:
+            if not (isinstance(error, Unreachable) or self.backend.lost(error)):
+                raise
+            raise StoreBusy(f"the database {self.name} cannot be read: {reason(error)}") from error
 
     async def _run(self, thread: ThreadPoolExecutor, unit: Callable[[Connection], T], again: Callable[[], bool]) -> T:
         if self._closed:
@@ -184,9 +192,9 @@ class _Reach:
         self._why = ""
 
     def wait_for_turn(self) -> None:
-        """Raises ``StoreError`` while it is too early to try again: nobody waits for a server that just was not there."""
+        """Raises ``Unreachable`` while it is too early to try again: nobody waits for a server that just was not there."""
         if time.monotonic() < self._next:
-            raise StoreError(f"the database {self._name} cannot be reached: {self._why}")
+            raise Unreachable(f"the database {self._name} cannot be reached: {self._why}")
 
     def lost(self, error: Exception) -> None:
         """A connection broke."""

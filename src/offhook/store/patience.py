@@ -14,17 +14,13 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from offhook.store.backend import StoreError
+from offhook.store.backend import StoreBusy, StoreError
 from offhook.store.database import Database
 
 T = TypeVar("T")
 
 PATIENCE_S = 2.5
 """How long a unit of work may wait for its turn: three attempts of an SDK and their answers fit in less than 10 s."""
-
-
-class StoreBusy(StoreError):
-    """The database did not take a unit of work in time; nothing of it was done, nor will be."""
 
 
 class _Turn:
