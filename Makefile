@@ -38,7 +38,7 @@ lint: $(VENV)/all.stamp
 
 load: $(VENV)/all.stamp
 	OFFHOOK_LOAD=full $(BIN)/pytest tests/load tests/calls/test_dial_races.py tests/interop/test_dial_targets.py \
-		tests/interop/test_kills.py
+		tests/interop/test_kills.py tests/api/test_conformance.py
 
 bench: $(VENV)/demo.stamp
 	$(BIN)/offhook bench media --scenario all --legs 500,1000

@@ -19,7 +19,7 @@ import schemathesis
 
 from offhook.errors import OffhookError
 from offhook.legs import NotAnswered
-from offhook.testing.live import Customer, Desk, NodeProcess, a_desk, document
+from offhook.testing.live import ON_POSTGRESQL, Customer, Desk, NodeProcess, a_desk, document
 
 from .conftest import MAIN, TOKEN, Raw
 
@@ -82,6 +82,7 @@ def test_the_description_is_an_openapi_document(raw: Raw) -> None:
     schemathesis.openapi.from_dict(raw.ask("GET", "/v1/openapi.json", Authorization="").body).validate()
 
 
+@pytest.mark.skipif(ON_POSTGRESQL and not FULL, reason="asked on SQLite; on PostgreSQL with OFFHOOK_LOAD=full")
 def test_the_node_does_what_it_is_described_to_do(asked: NodeProcess, customer: Customer, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{asked.http_port}"
     phases = (
