@@ -42,6 +42,8 @@ def test_an_empty_variable_and_an_absent_flag_set_nothing() -> None:
         ("OFFHOOK_DRAIN_S", "-1", "between 0 and 86400"),
         ("OFFHOOK_ALLOW_PRIVATE_URLS", "perhaps", "true or false"),
         ("OFFHOOK_MAX_CALLS", "many", "max_calls"),
+        ("OFFHOOK_DATABASE", "mysql://offhook:secret@db/offhook", "sqlite:////path/to/file or postgresql://"),
+        ("OFFHOOK_DATABASE", "sqlite:///relative.db", "sqlite:////path/to/file or postgresql://"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place_and_the_rule(name: str, value: str, words: str) -> None:
@@ -49,6 +51,7 @@ def test_a_wrong_value_is_named_with_its_place_and_the_rule(name: str, value: st
         load(environment={name: value})
     assert name in str(caught.value)
     assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_misspelt_setting_in_the_file_gets_a_suggestion(tmp_path: Path) -> None:

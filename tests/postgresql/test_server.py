@@ -17,8 +17,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from offhook.cli.doctor import disk
+from offhook.cli.doctor.finding import Finding, Level
 from offhook.clock import Clock
 from offhook.records import Application, Binding, CallRecord, LiveCall, Notification, TimelineRow
+from offhook.settings import load
 from offhook.store import CallFilter, Store, StoreBusy, StoreError, contents
 from offhook.store.tables import metadata
 from offhook.testing.live import Cluster
@@ -228,6 +231,22 @@ def test_totals_are_right_while_transactions_of_others_end_in_another_order_than
         return totals
 
     assert asyncio.run(work()) == [1, 2, 3, 4, 4, 5]
+
+
+def test_the_doctor_looks_at_the_server(cluster: Cluster, tmp_path: Path) -> None:
+    url = cluster.database()
+
+    async def found(where: str) -> Finding:
+        return await disk.database(load(environment={}, flags={"data": str(tmp_path), "database": where}))
+
+    well = asyncio.run(found(url))
+    assert well.level is Level.OK and "on PostgreSQL" in well.found
+    assert "made at the first start" in asyncio.run(found(cluster.database(empty=True))).found
+    cluster.run("UPDATE alembic_version SET version_num = '9999'", url.split("@/")[1].split("?")[0])
+    newer = asyncio.run(found(url))
+    assert newer.level is Level.PROBLEM and "newer" in newer.found
+    away = asyncio.run(found("postgresql://user:secret@127.0.0.1:1/calls"))
+    assert away.level is Level.PROBLEM and "secret" not in away.found + away.remedy
 
 
 def test_a_commit_that_breaks_off_is_not_done_twice(cluster: Cluster) -> None:
