@@ -31,9 +31,13 @@ HEAVY = {
 
 
 def timed(body: bytes) -> tuple[float, xml.Parsed]:
-    began = time.process_time()
-    found = xml.parse(body)
-    return time.process_time() - began, found
+    """The shortest of three times: what else the machine does is none of the document's cost."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        found = xml.parse(body)
+        times.append(time.process_time() - began)
+    return min(times), found
 
 
 @pytest.mark.parametrize("inner", HEAVY.values(), ids=HEAVY.keys())

@@ -310,8 +310,10 @@ class Watch:
             notes.clear()
 
 
-BOUNDED = frozenset({"core.failover._until"})
-"""Tables that may keep something for good, because a limit of their own bounds them."""
+BOUNDED = frozenset({"core.failover._until", "core.messages", "core.repeats"})
+"""Tables that may keep something for good, because a limit of their own bounds them: the last two are figures, by method and
+status.
+"""
 
 
 def tables(core: Core) -> dict[str, int]:
