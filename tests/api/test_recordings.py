@@ -78,11 +78,11 @@ def fetched(url: str) -> bytes:
 def call_it(customer: Customer, node: NodeProcess) -> Iterator[Callable[..., str]]:
     """Let a number play the prompt, or do something else first; returns whom to call."""
     customer.forget()
-    customer.says("/prompt.wav", Reply(tone_wav((PROMPT_HZ, 1.0)), content_type="audio/wav"))
+    customer.says("/recorded-prompt.wav", Reply(tone_wav((PROMPT_HZ, 1.0)), content_type="audio/wav"))
     customer.says("/recorded", Reply(b"", content_type="text/plain"))
 
     def route(*elements: str) -> str:
-        prompt = PROMPT.format(customer.url("/prompt.wav"))
+        prompt = PROMPT.format(customer.url("/recorded-prompt.wav"))
         customer.says("/answer", document(*elements, prompt))
         customer.says("/elsewhere", document(f"<GetDigits action='/x' timeout='60'>{prompt}</GetDigits>"))
         return node.route(NUMBER, customer.url("/answer"), hangup_url=customer.url("/hangup"))
