@@ -343,5 +343,9 @@ def test_a_number_whose_application_has_no_answer_url_is_refused(
     app_id = tenant.applications.create("nothing to ask").app_id
     client.numbers.create("14155550167", "mine", "here", app_id=app_id, subaccount=tenant.session.auth[0])
     assert isinstance(call(node.uri("14155550167")), NotAnswered)
-    (record,) = tenant.calls.list()
+    deadline = time.monotonic() + 120
+    while not (found := list(tenant.calls.list())):  # the caller is refused before that is written down
+        assert time.monotonic() < deadline, node.log.read_text()[-3000:]
+        time.sleep(0.05)
+    (record,) = found
     assert (record.call_state, record.hangup_source, record.hangup_cause_code // 100) == ("HANGUP", "Error", 70)
