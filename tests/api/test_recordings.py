@@ -78,6 +78,7 @@ def fetched(url: str) -> bytes:
 def call_it(customer: Customer, node: NodeProcess) -> Iterator[Callable[..., str]]:
     """Let a number play the prompt, or do something else first; returns whom to call."""
     customer.forget()
+    # A name of its own: the node remembers the files of other tests.
     customer.says("/recorded-prompt.wav", Reply(tone_wav((PROMPT_HZ, 1.0)), content_type="audio/wav"))
     customer.says("/recorded", Reply(b"", content_type="text/plain"))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import functools
 import itertools
 import os
 import re
@@ -10,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -30,7 +33,10 @@ LOOPBACK = "127.0.0.1"
 T = TypeVar("T")
 _FIRST_RTP_PORT, _RTP_PORTS, _BLOCKS = 16_384, 1_200, 13
 """All of them lie under 32768: from there on the system picks ports for others, this node's own SIP port among them."""
-_FIRST_PORT, _PORTS = 10_000, 2_500
+_FIRST_PORT, _PORTS = 7_200, 2_800
+"""Beside those of the tests' phones."""
+_RESERVED = Path(tempfile.gettempdir()) / f"offhook-test-ports-{os.getuid()}"
+"""A lock on the byte with a port's number keeps it for one process of tests: a node binds it a second after it was found free."""
 _IDLE_CONNECTIONS = 4
 _blocks = itertools.count(os.getpid())
 _ports = itertools.count(os.getpid() * 997)
@@ -47,14 +53,27 @@ class Holdings:
 
 
 def free_port() -> int:
-    """A port that is free for UDP and TCP now, and that the system gives to nobody by itself; no two calls get the same."""
+    """A port that is free for UDP and TCP now, and that the system gives to nobody by itself; no two calls get the same, nor do
+    tests that run at the same time.
+    """
+    reserved = _reservations()
     for _ in range(_PORTS):
         port = _FIRST_PORT + next(_ports) % _PORTS
+        try:
+            fcntl.lockf(reserved, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            continue
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp, suppress(OSError):
             udp.bind((LOOPBACK, port))
             tcp.bind((LOOPBACK, port))
             return port
     raise RuntimeError("no free port")
+
+
+@functools.cache
+def _reservations() -> int:
+    """The file of the locks; open until this process ends."""
+    return os.open(_RESERVED, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 class NodeProcess:
