@@ -10,10 +10,11 @@ A test is a story::
         assert world.customer.asked("action")[0]["Digits"] == "1"
 """
 
-from offhook.testing.caller import Caller, Heard, Party
+from offhook.testing.caller import Caller, Party
 from offhook.testing.customer import Asked, Customer, Page, document
 from offhook.testing.exchange import Answers, Callee, Exchange, Refuses
 from offhook.testing.ledger import Ledger
+from offhook.testing.performance import Heard
 from offhook.testing.studio import Studio
 from offhook.testing.virtual_time import EPOCH, Stuck, VirtualLoop, run, virtual_clock
 from offhook.testing.world import ANSWER_URL, AUTH_ID, HANGUP_URL, NUMBER, Dialled, Leak, World, in_world

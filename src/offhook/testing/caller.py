@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 from offhook import causes
-from offhook.audio import BeepPattern, Digit, PlaybackEnd, PlaybackEnded, Playlist, Recorded, RecordingEnd, RtpStatistics
+from offhook.audio import BeepPattern, Digit, PlaybackEnd, Playlist, RecordingEnd, RtpStatistics
 from offhook.causes import Ending
-from offhook.errors import LegGone, RecordingFailed
+from offhook.errors import LegGone
 from offhook.events import CallAnswered, CallRang, EarlyMediaOpened, Observe, unobserved
+from offhook.testing.cassette import Cassette
 from offhook.testing.ear import Ear
-from offhook.testing.studio import Studio, name_of
+from offhook.testing.performance import Heard, Performance
+from offhook.testing.studio import Studio
 
-ENGINE_TAKES_S = 0.02
-"""A stopped playback says so one tick later, as in the real engine."""
 _PAUSES_MS = {"w": 500, "W": 1000}
 
 
@@ -42,98 +42,6 @@ class Party:
     stir_attestation: str = "Not Applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A sound that the caller heard."""
-
-    sound: str
-    """As ``name_of`` says it."""
-    at_s: float
-    """Since the call arrived."""
-    for_ms: int
-    """How long: less than the sound's length when it was cut off."""
-    alone: bool = False
-    """Of a sound that was played over the others: they were not heard meanwhile."""
-
-
-class Performance:
-    """A playback that takes as long as its sounds are long, and makes none."""
-
-    def __init__(
-        self,
-        caller: Caller,
-        playlist: Playlist,
-        *,
-        stop_on_key: bool = False,
-        studio: Studio,
-        over: bool = False,
-        alone: bool = False,
-        limit_ms: int | None = None,
-    ) -> None:
-        """Args:
-        over: it is played over what the caller hears.
-        """
-        self.stop_on_key = stop_on_key
-        self._heard = caller.heard_over if over else caller.heard
-        self._alone = alone
-        self._caller = caller
-        self._playlist = playlist
-        self._studio = studio
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-        self._ended: asyncio.Future[PlaybackEnded] = self._loop.create_future()
-        self._timer: asyncio.TimerHandle | None = None
-        total_ms = None if playlist.endless else sum(length for _, _, length in self._sounds(None))
-        lengths_ms = [each for each in (total_ms, limit_ms) if each is not None]
-        if lengths_ms:
-            self._timer = self._loop.call_later(min(lengths_ms) / 1000, self.end, PlaybackEnd.FINISHED)
-
-    @property
-    def over(self) -> bool:
-        """Whether it is silent."""
-        return self._ended.done()
-
-    async def wait(self) -> PlaybackEnded:
-        """Wait for its end."""
-        return await asyncio.shield(self._ended)
-
-    def stop(self) -> None:
-        """Stop it; ``wait`` returns a tick later."""
-        if not self._ended.done():
-            self._set_timer(self._loop.call_later(ENGINE_TAKES_S, self.end, PlaybackEnd.STOPPED))
-
-    def end(self, why: PlaybackEnd) -> None:
-        """It is silent from now on."""
-        if self._ended.done():
-            return
-        self._set_timer(None)
-        played_ms = round((self._loop.time() - self._began) * 1000)
-        self._ended.set_result(PlaybackEnded(why, played_ms))
-        for name, start_ms, length_ms in self._sounds(played_ms):
-            if start_ms < played_ms:
-                at_s = self._began + start_ms / 1000 - self._caller.began
-                self._heard.append(Heard(name, round(at_s, 3), min(length_ms, played_ms - start_ms), self._alone))
-
-    def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = timer
-
-    def _sounds(self, until_ms: int | None) -> Iterator[tuple[str, int, int]]:
-        """Each sound's name, start and length, in ms; up to ``until_ms`` where the playlist is endless."""
-        at_ms = 0
-        for track in self._playlist.tracks:
-            row = [(name_of(sound), self._studio.length_ms(sound)) for sound in track.sounds]
-            time = 0
-            while track.times == 0 or time < track.times:
-                for name, length_ms in row:
-                    yield name, at_ms, length_ms
-                    at_ms += length_ms
-                time += 1
-                if until_ms is not None and (at_ms >= until_ms or not any(length for _, length in row)):
-                    break
-
-
 class Keys:
     """Keys pressed since somebody began to listen."""
 
@@ -147,50 +55,6 @@ class Keys:
             self.queue.put_nowait(None)
             raise LegGone("the leg has ended")
         return digit
-
-
-class Cassette:
-    """A recording that takes time, and has no sound."""
-
-    def __init__(self, path: Path, what: str, file_format: str, max_ms: int | None) -> None:
-        self.path, self.what, self.file_format = path, what, file_format
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-        self._over: asyncio.Future[Recorded] = self._loop.create_future()
-        self._limit = self._loop.call_later(max_ms / 1000, self.end, RecordingEnd.LIMIT) if max_ms is not None else None
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self._over.done()
-
-    async def wait(self) -> Recorded:
-        """Wait for its end. Raises ``RecordingFailed`` where ``fail`` made it so."""
-        return await asyncio.shield(self._over)
-
-    async def stop(self) -> Recorded:
-        """End it now."""
-        self.end(RecordingEnd.STOPPED)
-        return await self.wait()
-
-    def fail(self, reason: str) -> None:
-        """The disk is full, or worse."""
-        if not self._over.done():
-            self._stop_timer()
-            self._over.set_exception(RecordingFailed(str(self.path), reason, self._duration_ms()))
-
-    def end(self, why: RecordingEnd) -> None:
-        """It is over, and 16 octets a millisecond long."""
-        if not self._over.done():
-            self._stop_timer()
-            self._over.set_result(Recorded(why, self._duration_ms(), 16 * self._duration_ms()))
-
-    def _duration_ms(self) -> int:
-        return round((self._loop.time() - self._began) * 1000)
-
-    def _stop_timer(self) -> None:
-        if self._limit is not None:
-            self._limit.cancel()
 
 
 class Caller:
