@@ -18,18 +18,19 @@ demo: $(VENV)/demo.stamp
 ON_POSTGRESQL := tests/store tests/e2e/test_first_call.py \
 	$(filter-out %live_sound.py %metrics.py %health.py %both_legs.py %later.py %recordings.py,$(wildcard tests/api/test_*.py))
 
-# In two halves at the same time: most tests wait for something real, and two cores are there. What a half has printed comes at its end.
+# In three parts at the same time: most tests wait for something real, and two cores are there. What a part has printed comes at its end.
 LIVE := tests/answering tests/e2e tests/load tests/media tests/speech tests/test_docs.py tests/test_node.py
 test: $(VENV)/all.stamp
-	@$(MAKE) -j2 -k -Oline --no-print-directory _live _rest
+	@$(MAKE) -j3 -k -Oline --no-print-directory _live _rest _postgresql
 
-.PHONY: _live _rest
+.PHONY: _live _rest _postgresql
 _live:
 	$(BIN)/pytest $(LIVE)
 _rest: lint
 	nice $(BIN)/pytest --ignore=tests/interop $(LIVE:%=--ignore=%)
-	OFFHOOK_TEST_DATABASE=postgresql nice $(BIN)/pytest $(ON_POSTGRESQL)
 	$(BIN)/pytest tests/interop
+_postgresql:
+	OFFHOOK_TEST_DATABASE=postgresql nice $(BIN)/pytest $(ON_POSTGRESQL)
 
 lint: $(VENV)/all.stamp
 	$(BIN)/ruff check .

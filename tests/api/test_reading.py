@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from offhook.api.errors import ApiError
+from offhook.api.forms import asked_moment
 from offhook.api.reading import Ask, Limit, Line, Method, Name, Paged, Url, given, read
 
 
@@ -176,3 +177,10 @@ def test_lists_and_objects_are_checked(parameters: dict[str, Any], said: str) ->
 
 def test_blank_filters_of_a_query_say_nothing() -> None:
     assert read(Paged, {"limit": "", "offset": "3"}, blank_is_absent=True) == Paged(offset=3)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31 23:59", "0001-01-01", "1899-12-31 23:59:59.999999"])
+def test_times_near_the_ends_of_the_calendar_are_refused(text: str) -> None:
+    with pytest.raises(ApiError, match="end_time should be between the years 1900 and 9998"):
+        asked_moment("end_time", text)
+    assert asked_moment("end_time", "9998-12-31 23:59")[0].year == 9998

@@ -5,10 +5,12 @@ from __future__ import annotations
 import zoneinfo
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from offhook.api.errors import invalid
+from offhook.api.errors import ApiError, invalid
 
 NO_MONEY = "0.00000"
 """Nothing is billed: every rate and amount."""
+YEARS = range(1900, 9999)
+"""Times that can be asked for: a window or a time zone leads none of them out of what a ``datetime`` can hold."""
 
 
 def zone_of(name: str) -> tzinfo:
@@ -60,7 +62,10 @@ def asked_moment(name: str, text: str) -> tuple[datetime, timedelta]:
         ("%Y-%m-%d", timedelta(days=1)),
     ):
         try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC), lasts
+            asked = datetime.strptime(text, form).replace(tzinfo=UTC)
         except ValueError:
             continue
+        if asked.year not in YEARS:
+            raise ApiError(400, f"{name} should be between the years {YEARS[0]} and {YEARS[-1]}")
+        return asked, lasts
     raise invalid(name)
