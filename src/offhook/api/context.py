@@ -11,7 +11,7 @@ import msgspec
 
 from offhook.api.accounts import Accounts
 from offhook.api.errors import ApiError, invalid, not_found
-from offhook.api.live import LiveCalls
+from offhook.api.live import LiveCalls, RunningCall
 from offhook.api.reading import Paged
 from offhook.api.rooms import Conferences, MultiPartyCalls, NoConferences, NoMultiPartyCalls, NoStreams, Streams
 from offhook.calls import Recorder
@@ -175,6 +175,17 @@ class Context:
             return (await self.application(app_id)).app_id
         except ApiError:
             raise invalid(name) from None
+
+    async def live_call(self, call_uuid: str | None = None) -> RunningCall:
+        """A call that runs or waits: that of the path, or another one.
+
+        Raises:
+            ApiError: 404, there is none that this path reaches.
+        """
+        found = self.desk.live.find((call_uuid or self.path["call_uuid"]).lower())
+        if found is None or not await self.reaches(found.auth_id):
+            raise not_found("call")
+        return found
 
     async def owner_of_call(self, call_uuid: str) -> str | None:
         """Whose call it is, live or over; ``None``: there is none that this path reaches."""

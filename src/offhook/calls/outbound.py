@@ -13,6 +13,7 @@ from offhook.calls.answering import Detection, before_the_document, beside_the_d
 from offhook.calls.b_legs import BLeg
 from offhook.calls.call import Call, Tools
 from offhook.calls.ports import Dialler, Leg, Order, Unanswered
+from offhook.calls.timeline import Timeline
 from offhook.causes import Ending
 from offhook.errors import LegGone
 from offhook.events import DigitsSent, Observe
@@ -99,6 +100,18 @@ def announced(placement: Placement, tools: Tools) -> LiveCall:
         began_at=began_at,
         request={**standard, **placement.parameters()},
         hangup_defaults_to_answer=tools.settings.hangup_defaults_to_answer,
+    )
+
+
+def placed(placement: Placement, timeline: Timeline, tools: Tools, scope: asyncio.TaskGroup) -> Call:
+    """The call of a placement, before it rings anywhere."""
+    return Call(
+        *(placement.parties(), placement.application, timeline, tools),
+        call_uuid=placement.call_uuid,
+        scope=scope,
+        direction="outbound",
+        more=placement.parameters(),
+        parent_call_uuid=placement.parent_call_uuid,
     )
 
 

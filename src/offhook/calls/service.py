@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -123,28 +123,46 @@ class Service:
         return causes.TOO_MANY_CALLS.because(f"the account has {live} calls and may have {most}")
 
     async def _run(self, leg: Leg, application: Application, timeline: Timeline, call_uuid: str) -> None:
+        def made(scope: asyncio.TaskGroup) -> Call:
+            return Call(leg.facts, application, timeline, self._tools, call_uuid=call_uuid, scope=scope, leg=leg)
+
+        async def run(call: Call) -> Ending:
+            self._records.begin(call.live)
+            return await running.until_over(call)
+
         ending = CANCELLED
-        call: Call | None = None
         try:
-            async with asyncio.TaskGroup() as scope:
-                call = Call(leg.facts, application, timeline, self._tools, call_uuid=call_uuid, scope=scope, leg=leg)
-                self.calls[call_uuid] = call
-                self._records.begin(call.live)
-                ending = await running.until_over(call)
-                for task in list(call.tail):
-                    task.cancel()
-        except Exception as error:
-            ending = causes.INTERNAL_ERROR.because(_told(error))
-            log.exception("call %s: a defect of ours ended it", call_uuid)
-            timeline.add(Noted(f"a defect of the platform: {_told(error)}", level="error"))
+            ending = await self._in_scope(timeline, made, run)
         finally:
             try:
+                call = self.calls.get(call_uuid)
                 if call is not None:
                     await closing.shielded(closing.close(call, ending, self._records))
                 else:
                     await closing.shielded(self._refuse(leg, ending, timeline, application))
             finally:
                 self.calls.pop(call_uuid, None)
+
+    async def _in_scope(
+        self, timeline: Timeline, made: Callable[[asyncio.TaskGroup], Call], run: Callable[[Call], Awaitable[Ending]]
+    ) -> Ending:
+        """Make a call, which stands among ``calls`` from then on, and run it, with a scope for all that it does.
+
+        Returns:
+            How it ended; a defect of ours is an ending too.
+        """
+        try:
+            async with asyncio.TaskGroup() as scope:
+                call = made(scope)
+                self.calls[call.uuid] = call
+                ending = await run(call)
+                for task in list(call.tail):
+                    task.cancel()
+            return ending
+        except Exception as error:
+            log.exception("call %s: a defect of ours ended it", timeline.call_uuid)
+            timeline.add(Noted(f"a defect of the platform: {_told(error)}", level="error"))
+            return causes.INTERNAL_ERROR.because(_told(error))
 
     async def announce(self, placements: Sequence[Placement]) -> None:
         """Calls are to be placed: from now on each gets a record and its hangup request, even if the node dies before its turn.
@@ -173,34 +191,22 @@ class Service:
         timeline = self._tools.timelines.begin(placement.call_uuid)
         order, ending = placement.order, CANCELLED
         timeline.add(CallArrived(order.from_number, order.target, "outbound", "", placement.application.name))
-        call: Call | None = None
         held: outbound.Held | None = None
+
+        async def run(call: Call) -> Ending:
+            nonlocal held
+            self._records.begin(call.live)
+            if withdrawn is not None:
+                return withdrawn
+            rings = _Rings(call, placement)
+            held = outbound.Held(self._tools.dialler, order, observe=timeline.add, ringing=rings.ring, early=rings.early)
+            return await self._ring_and_run(call, placement, held, rings)
+
         try:
-            async with asyncio.TaskGroup() as scope:
-                call = Call(
-                    *(placement.parties(), placement.application, timeline, self._tools),
-                    call_uuid=placement.call_uuid,
-                    scope=scope,
-                    direction="outbound",
-                    more=placement.parameters(),
-                    parent_call_uuid=placement.parent_call_uuid,
-                )
-                self.calls[placement.call_uuid] = call
-                self._records.begin(call.live)
-                if withdrawn is None:
-                    rings = _Rings(call, placement)
-                    held = outbound.Held(self._tools.dialler, order, observe=timeline.add, ringing=rings.ring, early=rings.early)
-                    ending = await self._ring_and_run(call, placement, held, rings)
-                else:
-                    ending = withdrawn
-                for task in list(call.tail):
-                    task.cancel()
-        except Exception as error:
-            ending = causes.INTERNAL_ERROR.because(_told(error))
-            log.exception("call %s: a defect of ours ended it", placement.call_uuid)
-            timeline.add(Noted(f"a defect of the platform: {_told(error)}", level="error"))
+            ending = await self._in_scope(timeline, lambda scope: outbound.placed(placement, timeline, self._tools, scope), run)
         finally:
             try:
+                call = self.calls.get(placement.call_uuid)
                 if call is not None:
                     call.is_over(ending)
                     await closing.shielded(closing.close(call, ending, self._records))
@@ -234,21 +240,15 @@ class Service:
         """Run documents on a B leg that the API has sent elsewhere (reference ``api.md`` section 5.5). Its own closing step, its
         record and its report are those of any B leg.
         """
-        call: Call | None = None
         self._tools.b_legs.pop(b_leg.uuid, None)
         try:
-            async with asyncio.TaskGroup() as scope:
-                call = self.calls[b_leg.uuid] = outbound.on_its_own(b_leg, self._tools, scope)
-                ending = await running.until_over(call, start)
-                for task in list(call.tail):
-                    task.cancel()
-            return ending
-        except Exception as error:
-            log.exception("call %s: a defect of ours ended it", b_leg.uuid)
-            b_leg.timeline.add(Noted(f"a defect of the platform: {_told(error)}", level="error"))
-            return causes.INTERNAL_ERROR.because(_told(error))
+            return await self._in_scope(
+                b_leg.timeline,
+                lambda scope: outbound.on_its_own(b_leg, self._tools, scope),
+                lambda call: running.until_over(call, start),
+            )
         finally:
-            self.calls.pop(b_leg.uuid, None)
+            call = self.calls.pop(b_leg.uuid, None)
             if call is not None:
                 call.close()
 

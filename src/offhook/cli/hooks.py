@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +14,7 @@ from rich.console import Console
 
 from offhook.cli import tables
 from offhook.cli.directory import Config, Data, with_store
+from offhook.cli.nodes import node_runs
 from offhook.errors import SettingsError
 from offhook.hooks import redacted
 from offhook.printable import printable
@@ -119,7 +118,7 @@ def retry(
         return
     when = (
         "by the node that runs, within seconds"
-        if _node_runs(load(file=config, flags={"data": data}).data)
+        if node_runs(load(file=config, flags={"data": data}).data)
         else "at the next start"
     )
     typer.echo(f"{len(asked)} notification(s) will be sent again {when}; 'offhook hooks list' shows how it goes")
@@ -136,18 +135,6 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"--since is {text!r}, but must be 90m, 12h, 7d, or a time like 2026-03-01T12:30") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _node_runs(folder: Path) -> bool:
-    """Whether a node holds the data folder."""
-    try:
-        with (folder / "node.lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _url(notice: Notice) -> str:

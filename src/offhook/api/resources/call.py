@@ -138,7 +138,7 @@ async def get(context: Context, ask: GetCall) -> Call | LiveCall:
     """The record of a call, once it is over; with ``status``, a call that runs or waits."""
     call_uuid = context.path["call_uuid"].lower()
     if ask.status is not None:
-        running = await _running(context, call_uuid)
+        running = await context.live_call()
         if not _is(running, ask.status):
             raise not_found("call")
         return _live(running)
@@ -150,17 +150,10 @@ async def get(context: Context, ask: GetCall) -> Call | LiveCall:
 
 async def hang_up(context: Context, _ask: Ask) -> Nothing:
     """End a call that runs, or take back one that waits."""
-    running = await _running(context, context.path["call_uuid"].lower())
+    running = await context.live_call()
     if not context.desk.live.hang_up(running.call_uuid):
         raise not_found("call")
     return Nothing()
-
-
-async def _running(context: Context, call_uuid: str) -> RunningCall:
-    found = context.desk.live.find(call_uuid)
-    if found is None or not await context.reaches(found.auth_id):
-        raise not_found("call")
-    return found
 
 
 def _is(call: RunningCall, status: Status) -> bool:

@@ -105,7 +105,7 @@ async def send_keys(context: Context, ask: SendKeys) -> Done:
 async def _audience(context: Context, legs: Which) -> Audience:
     """Who is meant, where there is such a call and it is this account's."""
     try:
-        found = context.desk.live.audience(await _call_uuid(context), legs)
+        found = context.desk.live.audience((await context.live_call()).call_uuid, legs)
     except (NoAudio, NoBLeg) as error:
         raise ApiError(400, str(error)) from None
     if found is None:
@@ -114,16 +114,9 @@ async def _audience(context: Context, legs: Which) -> Audience:
 
 
 async def _silence(context: Context, kind: str) -> Nothing:
-    if not context.desk.live.silence(await _call_uuid(context), kind):
+    if not context.desk.live.silence((await context.live_call()).call_uuid, kind):
         raise not_found("call")
     return Nothing()
-
-
-async def _call_uuid(context: Context) -> str:
-    running = context.desk.live.find(context.path["call_uuid"].lower())
-    if running is None or not await context.reaches(running.auth_id):
-        raise not_found("call")
-    return running.call_uuid
 
 
 _PLAY, _SPEAK, _KEYS_PATH = "Call/{call_uuid}/Play/", "Call/{call_uuid}/Speak/", "Call/{call_uuid}/DTMF/"

@@ -107,9 +107,7 @@ async def add(context: Context, ask: AddParticipant) -> ParticipantAdded:
     if ref.kind == "uuid":
         await found_in(context)
     if ask.call_uuid:
-        live = context.desk.live.find(ask.call_uuid.lower())
-        if live is None or not await context.reaches(live.auth_id):
-            raise not_found("call")
+        await context.live_call(ask.call_uuid)
     try:
         calls = context.desk.multi_party_calls.add(context.account.auth_id, ref, ask)
     except NotPossible as error:

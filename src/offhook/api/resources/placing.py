@@ -205,12 +205,8 @@ async def _parent(context: Context, ask: MakeCall) -> str | None:
     uuid = (ask.parent_call_uuid or "").lower()
     if not uuid:
         return None
-    if _UUID.fullmatch(uuid):
-        live = context.desk.live.find(uuid)
-        record = await context.desk.store.record(uuid) if live is None else None
-        owner = live.auth_id if live is not None else record.auth_id if record is not None else None
-        if owner is not None and await context.reaches(owner):
-            return uuid
+    if _UUID.fullmatch(uuid) and await context.owner_of_call(uuid) is not None:
+        return uuid
     if ask.error_if_parent_not_found:
         raise not_found("parent call")
     return None
@@ -218,9 +214,7 @@ async def _parent(context: Context, ask: MakeCall) -> str | None:
 
 async def transfer(context: Context, ask: TransferCall) -> Done:
     """Let a leg of a live call, or both, drop what they do and go on with another document."""
-    running = context.desk.live.find(context.path["call_uuid"].lower())
-    if running is None or not await context.reaches(running.auth_id):
-        raise not_found("call")
+    running = await context.live_call()
     a_leg = _onward("aleg_url", ask.aleg_url, ask.aleg_method) if ask.legs != "bleg" else None
     b_leg = _onward("bleg_url", ask.bleg_url, ask.bleg_method) if ask.legs != "aleg" else None
     try:

@@ -109,7 +109,7 @@ class ListRecordings(Paged):
 
 async def start(context: Context, ask: StartRecording) -> RecordingStarted:
     """Record a live call: what its party says on the left, what it hears on the right, or both mixed."""
-    call_uuid = await _call_uuid(context)
+    call_uuid = (await context.live_call()).call_uuid
     party = context.desk.live.party(call_uuid)
     if party is None:
         raise ApiError(400, "the call is not answered: there is nothing to record yet")
@@ -134,7 +134,7 @@ async def start(context: Context, ask: StartRecording) -> RecordingStarted:
 
 async def stop(context: Context, ask: StopRecording) -> Nothing:
     """End the recordings of a live call, or the one of a ``URL``."""
-    call_uuid = await _call_uuid(context)
+    call_uuid = (await context.live_call()).call_uuid
     named = _recording_id(ask.url) if ask.url else None
     if not context.desk.recorder.stop(call_uuid, named) and named is not None:
         over = await context.desk.store.recordings.get(named)  # it may have come to its end just before
@@ -168,13 +168,6 @@ async def remove(context: Context, _ask: Ask) -> Nothing:
     """Remove a recording and its file."""
     await context.desk.archive.discard(await _found(context))
     return Nothing()
-
-
-async def _call_uuid(context: Context) -> str:
-    running = context.desk.live.find(context.path["call_uuid"].lower())
-    if running is None or not await context.reaches(running.auth_id):
-        raise not_found("call")
-    return running.call_uuid
 
 
 async def _found(context: Context) -> Recorded:

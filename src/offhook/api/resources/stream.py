@@ -85,7 +85,7 @@ async def start(context: Context, ask: StartStream) -> StreamStarted:
         extra_headers=_headers(ask.extra_headers),
         noise_cancellation_level=ask.noise_cancellation_level if ask.noise_cancellation else None,
     )
-    call_uuid = await _live(context)
+    call_uuid = (await context.live_call()).call_uuid
     try:
         stream_id = context.desk.streams.start(call_uuid, order)
     except NotPossible as error:
@@ -112,22 +112,15 @@ async def get(context: Context, _ask: Ask) -> Stream:
 
 async def stop(context: Context, _ask: Ask) -> Nothing:
     """End an audio stream."""
-    if not context.desk.streams.stop(await _live(context), context.path["stream_id"].lower()):
+    if not context.desk.streams.stop((await context.live_call()).call_uuid, context.path["stream_id"].lower()):
         raise not_found("stream")
     return Nothing()
 
 
 async def stop_all(context: Context, _ask: Ask) -> Nothing:
     """End all audio streams of a live call."""
-    context.desk.streams.stop(await _live(context), None)
+    context.desk.streams.stop((await context.live_call()).call_uuid, None)
     return Nothing()
-
-
-async def _live(context: Context) -> str:
-    found = context.desk.live.find(context.path["call_uuid"].lower())
-    if found is None or not await context.reaches(found.auth_id):
-        raise not_found("call")
-    return found.call_uuid
 
 
 async def _known(context: Context) -> tuple[str, str]:

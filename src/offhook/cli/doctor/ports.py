@@ -9,8 +9,9 @@ import socket
 import aiohttp
 
 from offhook.cli.doctor.finding import Finding, joined, ok, problem
-from offhook.cli.doctor.running import Holder, holder, node_runs
+from offhook.cli.doctor.running import Holder, holder
 from offhook.cli.doctor.threads import in_thread
+from offhook.cli.nodes import node_runs
 from offhook.settings import HostPort, Settings
 
 HEALTH_S = 3.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from offhook.cli.doctor.finding import Finding, joined, ok, problem, warning
 from offhook.cli.doctor.ports import try_to_bind
-from offhook.cli.doctor.running import node_runs
 from offhook.cli.doctor.threads import in_thread
+from offhook.cli.nodes import node_runs
 from offhook.settings import Settings
 
 SAMPLE = 100

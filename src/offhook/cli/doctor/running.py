@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import socket
@@ -26,19 +25,6 @@ class Holder:
 
     def __str__(self) -> str:
         return f"{self.name} (process {self.pid})"
-
-
-def node_runs(data: Path) -> bool:
-    """Whether a node holds this data folder."""
-    try:
-        with (data / "node.lock").open("rb") as lock:
-            # Shared, and given back at once: it disturbs no node that is there, and none that starts in another instant.
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def holder(port: int, kind: socket.SocketKind, data: Path) -> Holder | None:
