@@ -36,8 +36,7 @@ class RecordedFiles:
             except ApiError as error:
                 return web.Response(status=error.status, text=error.text, headers=error.headers)
         recording = await self._find(auth_id, name)
-        path = self._desk.archive.path_of(recording) if recording is not None else None
-        if recording is None or path is None or not path.is_file():
+        if recording is None:
             return web.Response(status=404, text="there is no such recording, or it is not complete yet")
         headers = {
             "Content-Type": TYPES[recording.file_format],
@@ -45,7 +44,7 @@ class RecordedFiles:
             "Cache-Control": f"private, max-age={DAY_S}, immutable",
             "X-Content-Type-Options": "nosniff",
         }
-        return web.FileResponse(path, headers=headers)
+        return web.FileResponse(self._desk.archive.path_of(recording), headers=headers)  # 404 where somebody has removed the file
 
     async def _find(self, auth_id: str, name: str) -> Recording | None:
         """The recording of a URL: complete, of this account, or inherited from it."""

@@ -77,10 +77,9 @@ class Departures:
         self._gap_s = 1 / starts_per_s
         self._most = most
         self._lines: dict[str, _Line] = {}
-        self._waiting: dict[str, Placement] = {}
+        self._waiting: dict[str, tuple[Placement, float]] = {}
+        """And when each was asked for, loop time."""
         self._closed = False
-        self._asked_at: dict[str, float] = {}
-        """When those that wait were asked for, loop time."""
         self.waits = Distribution(WAIT_SECONDS)
         """How long those that were placed had waited, s."""
 
@@ -109,24 +108,22 @@ class Departures:
             raise TooManyCalls(f"{len(line.waiting)} calls of the account wait already")
         for placement in placements:
             line.waiting.append(placement)
-            self._waiting[placement.call_uuid] = placement
-            self._asked_at[placement.call_uuid] = self._clock.now()
+            self._waiting[placement.call_uuid] = placement, self._clock.now()
         self._go_on(line)
         return any(placement.call_uuid in self._waiting for placement in placements)
 
     def withdraw(self, call_uuid: str) -> bool:
         """Take back one that waits; whether it did. It gets its record and its hangup request."""
-        placement = self._waiting.pop(call_uuid, None)
-        if placement is None:
+        if call_uuid not in self._waiting:
             return False
-        del self._asked_at[call_uuid]
+        placement, _ = self._waiting.pop(call_uuid)
         self._lines[placement.application.auth_id].waiting.remove(placement)
         self._begin(self._places.withdraw(placement, causes.API_CANCEL), f"call {call_uuid}")
         return True
 
     def find(self, call_uuid: str) -> Placement | None:
         """One that waits."""
-        return self._waiting.get(call_uuid)
+        return self._waiting[call_uuid][0] if call_uuid in self._waiting else None
 
     def waiting(self, auth_id: str) -> list[Placement]:
         """Those of an account that wait, the next first."""
@@ -136,10 +133,9 @@ class Departures:
     def close(self, ending: Ending) -> None:
         """The node stops: what waits is withdrawn, and nothing more is taken."""
         self._closed = True
-        for placement in list(self._waiting.values()):
+        for placement, _ in list(self._waiting.values()):
             self._begin(self._places.withdraw(placement, ending), f"call {placement.call_uuid}")
         self._waiting.clear()
-        self._asked_at.clear()
         for line in self._lines.values():
             line.waiting.clear()
             if line.timer is not None:
@@ -152,8 +148,8 @@ class Departures:
             line.timer = None
         while line.waiting and line.next_start <= now:
             placement = line.waiting.popleft()
-            del self._waiting[placement.call_uuid]
-            self.waits.note(now - self._asked_at.pop(placement.call_uuid))
+            _, asked_at = self._waiting.pop(placement.call_uuid)
+            self.waits.note(now - asked_at)
             line.next_start = max(line.next_start, now - self._gap_s) + self._gap_s
             line.running += 1
             self._begin(self._run(line, placement), f"call {placement.call_uuid}")

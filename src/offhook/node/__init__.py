@@ -6,11 +6,12 @@ import asyncio
 import fcntl
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from offhook import __version__, causes
 from offhook.api import Accounts, Api, ApiSettings, Desk, HttpServer, LiveCalls, Scrape
@@ -109,22 +110,15 @@ async def running(
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as opened:
         store, account, is_new = await _store(settings, clock, opened)
-        # No task group, as `beside` is one: what cannot be started is to be raised as it is.
-        opened.push_async_callback(_stopped, asyncio.create_task(_housework(settings, store, clock), name="housework"))
+        _meanwhile(opened, _refresh_tokens(store), name="tokens")
+        if settings.keep_calls_days:
+            _meanwhile(opened, remove_old_calls(store, clock, timedelta(days=settings.keep_calls_days)), name="old calls")
         counted = CallFigures()
         timelines = Timelines(store, clock, [*sinks, counted.take])
         hooks = _hooks(settings, store, clock, ids, timelines)
         await hooks.start()
         opened.push_async_callback(hooks.aclose, HOOKS_DRAIN_S)
-        media = Media(ports=settings.rtp_ports, host=settings.sip.host, clock=clock)
-        await media.start()
-        opened.push_async_callback(media.aclose)
-        clips = Clips(settings.data / "clips", hooks.get_media, wall=lambda: clock.wall().timestamp())
-        await clips.start()
-        opened.push_async_callback(clips.aclose)
-        speech = Speech(cache=settings.data / "speech", nearest_voice=settings.nearest_voice)
-        await speech.start()
-        opened.push_async_callback(speech.aclose)
+        media, clips, speech = await _sound(settings, hooks, clock, opened)
         recordings = await opened.enter_async_context(kept(settings, store, hooks, clock, ids))
         telephony = Telephony(settings, store, clock, ids, _certificates(hooks))
         dialler = Dialler(settings, telephony, store, ids)
@@ -142,9 +136,8 @@ async def running(
             recorder=recordings.recorder,
         )
         await _recover(service)
-        opened.push_async_callback(_stopped, asyncio.create_task(_beat(store, service), name="heartbeat"))
-        watch = Neighbours(store, hooks, service, clock, settings.adopt_after_s).watch()
-        opened.push_async_callback(_stopped, asyncio.create_task(watch, name="neighbours"))
+        _meanwhile(opened, _beat(store, service), name="heartbeat")
+        _meanwhile(opened, Neighbours(store, hooks, service, clock, settings.adopt_after_s).watch(), name="neighbours")
         reception = Reception(settings, telephony)
         departures = Departures(
             service, reception.begin, clock, starts_per_s=settings.calls_per_s, most=settings.account_calls or None
@@ -152,19 +145,7 @@ async def running(
         tls = Tls(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authorities, settings.tls_verify))
         stack = _stack(settings, telephony, reception, tls, clock, ids)
         api = _api(settings, store, NodeCalls(service, departures, clock), recordings, telephony, hooks, clock, ids)
-        figures = NodeFigures(
-            calls=counted,
-            store=store,
-            hooks=hooks,
-            media=media,
-            service=service,
-            departures=departures,
-            stack=stack,
-            telephony=telephony,
-            api=api,
-            reception=reception,
-            clock=clock,
-        )
+        figures = NodeFigures(counted, store, hooks, media, service, departures, stack, telephony, api, reception, clock)
         http = await opened.enter_async_context(_served(settings, api, figures, recordings, stack, tls))
         await stack.start()
         opened.push_async_callback(stack.aclose)
@@ -215,12 +196,22 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-async def _housework(settings: Settings, store: Store, clock: Clock) -> None:
-    """What is done beside the calls, for as long as the node runs."""
-    works = [_refresh_tokens(store)]
-    if settings.keep_calls_days:
-        works.append(remove_old_calls(store, clock, timedelta(days=settings.keep_calls_days)))
-    await asyncio.gather(*works)
+async def _sound(settings: Settings, hooks: Hooks, clock: Clock, opened: AsyncExitStack) -> tuple[Media, Clips, Speech]:
+    """The engine, and what it plays."""
+    media = Media(ports=settings.rtp_ports, host=settings.sip.host, clock=clock)
+    clips = Clips(settings.data / "clips", hooks.get_media, wall=lambda: clock.wall().timestamp())
+    speech = Speech(cache=settings.data / "speech", nearest_voice=settings.nearest_voice)
+    for part in (media, clips, speech):
+        await part.start()
+        opened.push_async_callback(part.aclose)
+    return media, clips, speech
+
+
+def _meanwhile(opened: AsyncExitStack, work: Coroutine[Any, Any, None], *, name: str) -> None:
+    """Do something beside the calls, for as long as the node runs. No task group, as ``beside`` is one: what cannot be started is
+    to be raised as it is.
+    """
+    opened.push_async_callback(_stopped, asyncio.create_task(work, name=name))
 
 
 async def _refresh_tokens(store: Store) -> None:

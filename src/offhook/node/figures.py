@@ -73,7 +73,6 @@ class NodeFigures:
 
     def __init__(
         self,
-        *,
         calls: CallFigures,
         store: Store,
         hooks: Hooks,

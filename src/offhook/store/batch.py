@@ -47,11 +47,11 @@ class Batch:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        rows = (self.live, self.events, self.records, self.over, self.outbox, self.postponed, self.deliveries)
-        return self.beat is None and not any(rows)
+        return self.beat is None and not len(self)
 
     def __len__(self) -> int:
-        return sum(len(each) for each in (self.live, self.events, self.records, self.over, self.outbox, self.deliveries))
+        rows = (self.live, self.events, self.records, self.over, self.outbox, self.postponed, self.deliveries)
+        return sum(len(each) for each in rows)
 
     def write(self, cursor: Cursor, statements: Statements) -> None:
         """Write everything; writing a batch twice is writing it once."""

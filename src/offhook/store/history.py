@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, func, select
+from sqlalchemy import Connection, func, select
 
 from offhook.causes import Source
 from offhook.records import CallRecord, number_key
 from offhook.store import tables
 from offhook.store.database import Database
-from offhook.store.paging import Page
+from offhook.store.paging import Page, compared
 from offhook.store.places import Place, order
 from offhook.store.rows import utc, value_of
 
@@ -199,16 +199,11 @@ def _plain_conditions(wanted: CallFilter) -> list[Any]:
     conditions: list[Any] = [column == value for column, value in exact.items() if value is not None]
     words = {columns.hangup_source: wanted.hangup_source, columns.stir_verification: wanted.stir_verification}
     conditions += [column == _WORDS.get(value.lower(), value) for column, value in words.items() if value is not None]
-    conditions += [_compared(columns.end_time, how, utc(moment)) for how, moment in wanted.ended]
-    conditions += [_compared(columns.duration_s, how, seconds) for how, seconds in wanted.lasted]
+    conditions += [compared(columns.end_time, how, utc(moment)) for how, moment in wanted.ended]
+    conditions += [compared(columns.duration_s, how, seconds) for how, seconds in wanted.lasted]
     return conditions
 
 
 def _begins(column: Any, number: str) -> list[Any]:
     key = number_key(number)
     return [column >= key, column < key + _LAST]
-
-
-def _compared(column: Column[Any], how: str, value: Any) -> Any:
-    ways = {"eq": column == value, "gt": column > value, "gte": column >= value, "lt": column < value, "lte": column <= value}
-    return ways[how]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Column, Table, func, select
 
 from offhook.store.database import Database
 from offhook.store.rows import value_of
@@ -44,3 +45,11 @@ async def one(database: Database, kind: type[T], table: Table, *conditions: Any)
     query = select(table).where(*conditions)
     row = await database.read(lambda connection: connection.execute(query).mappings().first())
     return None if row is None else value_of(kind, row)
+
+
+_WAYS = {"eq": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+
+
+def compared(column: Column[Any], how: str, value: Any) -> Any:
+    """A column and a value, as filters write it: ``eq``, ``gt``, ``gte``, ``lt`` or ``lte``."""
+    return _WAYS[how](column, value)

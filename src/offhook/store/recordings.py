@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, delete, func, insert, or_, select, up
 from offhook.records import Notification, Recording
 from offhook.store import tables
 from offhook.store.database import Database
-from offhook.store.paging import Page, one
+from offhook.store.paging import Page, compared, one
 from offhook.store.patience import in_time
 from offhook.store.places import Place, order
 from offhook.store.rows import row_of, storable, utc, value_of
@@ -135,15 +135,10 @@ def _conditions(wanted: RecordingFilter) -> list[Any]:
     conditions: list[Any] = [_COLUMNS[name] == getattr(wanted, name) for name in exact if getattr(wanted, name) is not None]
     numbers = {_COLUMNS.from_number: wanted.from_number, _COLUMNS.to_number: wanted.to_number}
     conditions += [_begins(column, value) for column, value in numbers.items() if value is not None]
-    conditions += [_compared(how, utc(moment)) for how, moment in wanted.added]
+    conditions += [compared(_COLUMNS.added_at, how, utc(moment)) for how, moment in wanted.added]
     return conditions
 
 
 def _begins(column: Column[Any], number: str) -> Any:
     bare = number.lstrip("+")
     return or_(column.startswith(bare, autoescape=True), column.startswith("+" + bare, autoescape=True))
-
-
-def _compared(how: str, moment: datetime) -> Any:
-    column = _COLUMNS.added_at
-    return {"gt": column > moment, "gte": column >= moment, "lt": column < moment, "lte": column <= moment}[how]
